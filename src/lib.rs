@@ -1,1 +1,3 @@
-//! x
+//! Tollgate: a multi-tenant API key gateway for LLM APIs.
+
+pub mod domain;

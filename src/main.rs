@@ -1,1 +1,2 @@
-fn main(){}
+//! The `tollgate` binary: arguments, then the command.
+fn main() {}

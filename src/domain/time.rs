@@ -1,0 +1,125 @@
+//! Time as the store and the ledger count it, and the one clock that reads it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+
+/// Microseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// The only reader of the wall clock. Clones share one correction; tests fix the time.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    offset: Arc<AtomicI64>,
+    fixed: Option<Arc<AtomicI64>>,
+}
+
+impl Timestamp {
+    /// The same instant as a calendar date, or the end of time if chrono cannot hold it.
+    pub fn datetime(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// Reads an RFC 3339 time.
+    pub fn parse(text: &str) -> Option<Self> {
+        let parsed = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self(parsed.timestamp_micros()))
+    }
+
+    /// This instant `span` later, at most the end of time.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(micros(span)))
+    }
+
+    /// The span since `earlier`, zero if that lies ahead.
+    pub fn since(self, earlier: Self) -> Duration {
+        let micros = self.0.saturating_sub(earlier.0);
+        Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.datetime().to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Clock {
+    /// A clock that stands still until [`Clock::advance`] moves it.
+    pub fn fixed(at: Timestamp) -> Self {
+        Self {
+            offset: Arc::default(),
+            fixed: Some(Arc::new(AtomicI64::new(at.0))),
+        }
+    }
+
+    /// Now, corrected by the database's time.
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.uncorrected().0 + self.offset.load(Ordering::Relaxed))
+    }
+
+    /// This machine's own time, for measuring how far it is off.
+    pub fn uncorrected(&self) -> Timestamp {
+        match &self.fixed {
+            Some(at) => Timestamp(at.load(Ordering::Relaxed)),
+            None => wall_clock(),
+        }
+    }
+
+    /// Applies a correction in microseconds to every clone.
+    pub fn correct(&self, offset: i64) {
+        self.offset.store(offset, Ordering::Relaxed);
+    }
+
+    /// Moves a fixed clock; a running one stays as it is.
+    pub fn advance(&self, span: Duration) {
+        if let Some(at) = &self.fixed {
+            at.fetch_add(micros(span), Ordering::Relaxed);
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the wall clock"
+)]
+fn wall_clock() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH);
+    Timestamp(micros(since.unwrap_or_default()))
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_3339_goes_in_and_out() {
+        let time = Timestamp::parse("2026-12-01T01:00:00+01:00").unwrap();
+        assert_eq!(time.to_string(), "2026-12-01T00:00:00Z");
+        assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn clones_of_a_clock_share_time_and_correction() {
+        let clock = Clock::fixed(Timestamp(5));
+        let clone = clock.clone();
+        clock.advance(Duration::from_micros(3));
+        clock.correct(100);
+        assert_eq!(clone.now(), Timestamp(108));
+    }
+}

@@ -1,0 +1,253 @@
+//! What a call used and what it is charged: the table of endings.
+
+use serde::{Deserialize, Serialize};
+
+/// Tokens of one call as a provider reports them. The details are parts of the totals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Prompt tokens, cached ones included.
+    pub input: i64,
+    /// Completion tokens, reasoning included.
+    pub output: i64,
+    /// The provider's own sum.
+    pub total: i64,
+    /// Prompt tokens served from the provider's cache.
+    pub cached_input: i64,
+    /// Completion tokens that the client never sees.
+    pub reasoning: i64,
+}
+
+/// Where a charge comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Nothing was used.
+    None,
+    /// The provider said so.
+    Reported,
+    /// The provider did not say; counted from what was seen.
+    Estimated,
+    /// The gateway died in the middle; counted from what it had seen.
+    Interrupted,
+}
+
+/// How a call ended, as far as its cost is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// No byte of it reached a provider.
+    NeverSent,
+    /// The provider refused it without reporting usage.
+    Refused,
+    /// It ran: to its end, or until it was cut.
+    Ran {
+        /// What the provider reported, if it did.
+        usage: Option<Usage>,
+        /// Output tokens that were seen passing, for when it did not.
+        delivered: i64,
+    },
+}
+
+/// What a call held while it ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Tokens held.
+    pub tokens: i64,
+    /// What its prompt probably has, for charging a call that reports nothing.
+    pub prompt_estimate: i64,
+}
+
+/// What a call is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// Calls, for budgets of requests: 1 if it was handed to a provider.
+    pub requests: i64,
+    /// Tokens, for budgets of tokens: at least `usage.input + usage.output`.
+    pub tokens: i64,
+    /// The tokens by kind.
+    pub usage: Usage,
+    /// Where the numbers come from.
+    pub source: Source,
+    /// The provider reported something that cannot be true.
+    pub is_suspicious: bool,
+}
+
+impl Usage {
+    /// What counts against a quota; `None` if the report cannot be true.
+    fn charged(&self) -> Option<i64> {
+        let parts = [
+            self.input,
+            self.output,
+            self.total,
+            self.cached_input,
+            self.reasoning,
+        ];
+        let sum = self.input.checked_add(self.output)?;
+        parts
+            .iter()
+            .all(|part| *part >= 0)
+            .then(|| sum.max(self.total))
+    }
+
+    /// `tokens` split between a prompt of about `prompt` tokens and the rest.
+    fn estimate(tokens: i64, prompt: i64) -> Self {
+        let input = prompt.clamp(0, tokens);
+        Self {
+            input,
+            output: tokens - input,
+            total: tokens,
+            ..Self::default()
+        }
+    }
+}
+
+impl Charge {
+    /// Applies the table of endings.
+    pub fn of(ending: Ending, held: Held) -> Self {
+        match ending {
+            Ending::NeverSent => Self::nothing(0),
+            Ending::Refused => Self::nothing(1),
+            Ending::Ran {
+                usage: Some(usage), ..
+            } => Self::reported(usage, held),
+            Ending::Ran {
+                usage: None,
+                delivered,
+            } => {
+                let seen = held.prompt_estimate.saturating_add(delivered);
+                Self::estimated(seen.min(held.tokens), held)
+            }
+        }
+    }
+
+    fn nothing(requests: i64) -> Self {
+        Self {
+            requests,
+            tokens: 0,
+            usage: Usage::default(),
+            source: Source::None,
+            is_suspicious: false,
+        }
+    }
+
+    /// A report is charged in full, even above the hold, unless it cannot be true.
+    fn reported(usage: Usage, held: Held) -> Self {
+        let believable = held.tokens.saturating_mul(10);
+        match usage.charged() {
+            Some(tokens) if tokens <= believable => Self {
+                requests: 1,
+                tokens,
+                usage,
+                source: Source::Reported,
+                is_suspicious: false,
+            },
+            _ => Self {
+                is_suspicious: true,
+                ..Self::estimated(held.tokens, held)
+            },
+        }
+    }
+
+    fn estimated(tokens: i64, held: Held) -> Self {
+        Self {
+            requests: 1,
+            tokens,
+            usage: Usage::estimate(tokens, held.prompt_estimate),
+            source: Source::Estimated,
+            is_suspicious: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELD: Held = Held {
+        tokens: 100,
+        prompt_estimate: 20,
+    };
+
+    fn ran(usage: Option<Usage>, delivered: i64) -> Charge {
+        Charge::of(Ending::Ran { usage, delivered }, HELD)
+    }
+
+    #[test]
+    fn a_call_that_was_never_sent_costs_nothing() {
+        let charge = Charge::of(Ending::NeverSent, HELD);
+        assert_eq!(
+            (charge.requests, charge.tokens, charge.source),
+            (0, 0, Source::None)
+        );
+    }
+
+    #[test]
+    fn a_refused_call_counts_as_a_request_only() {
+        let charge = Charge::of(Ending::Refused, HELD);
+        assert_eq!(
+            (charge.requests, charge.tokens, charge.source),
+            (1, 0, Source::None)
+        );
+    }
+
+    #[test]
+    fn reported_usage_is_charged_in_full_even_above_the_hold() {
+        let charge = ran(
+            Some(Usage {
+                input: 90,
+                output: 30,
+                total: 120,
+                ..Usage::default()
+            }),
+            3,
+        );
+        assert_eq!((charge.tokens, charge.source), (120, Source::Reported));
+    }
+
+    #[test]
+    fn the_larger_of_total_and_sum_is_charged() {
+        let charge = ran(
+            Some(Usage {
+                input: 5,
+                output: 5,
+                total: 3,
+                ..Usage::default()
+            }),
+            0,
+        );
+        assert_eq!(charge.tokens, 10);
+    }
+
+    #[test]
+    fn impossible_reports_are_charged_as_held_and_flagged() {
+        let lies = [
+            Usage {
+                input: -1,
+                output: 5,
+                total: 4,
+                ..Usage::default()
+            },
+            Usage {
+                input: i64::MAX,
+                output: 1,
+                ..Usage::default()
+            },
+            Usage {
+                input: 1001,
+                total: 1001,
+                ..Usage::default()
+            },
+        ];
+        for lie in lies {
+            let charge = ran(Some(lie), 0);
+            assert_eq!((charge.tokens, charge.source), (100, Source::Estimated));
+            assert!(charge.is_suspicious);
+        }
+    }
+
+    #[test]
+    fn without_a_report_prompt_and_delivery_are_charged_up_to_the_hold() {
+        assert_eq!(ran(None, 7).tokens, 27);
+        assert_eq!(ran(None, 7).usage.output, 7);
+        assert_eq!(ran(None, 700).tokens, 100);
+    }
+}
