@@ -1,0 +1,129 @@
+//! The outermost stage: gives a call its id, turns refusals into answers, and writes exactly one
+//! line when the *body* ends, however it ends.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::body::Body;
+use http::{HeaderValue, Request, Response, request};
+use tower::{Layer, Service};
+
+use super::answer::Answer;
+use super::refusal::Refusal;
+use crate::domain::tenant::CallId;
+use crate::domain::time::{Clock, Timestamp};
+
+mod logged_body;
+mod record;
+
+pub use logged_body::LoggedBody;
+pub use record::{Outcome, Record};
+
+/// The future of every stage: one box a stage.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Refusal>> + Send>>;
+
+/// A request as it came in, with its id.
+pub struct Call {
+    /// The client's `x-request-id` and the ledger's event id.
+    pub id: CallId,
+    /// When it came in.
+    pub at: Timestamp,
+    /// The same on the monotonic clock, for durations.
+    pub started: Instant,
+    /// Its head.
+    pub head: request::Parts,
+    /// Its body, unread.
+    pub body: Body,
+    /// What the log line will say.
+    pub record: Arc<Record>,
+}
+
+/// Builds [`AccessLog`]s for one route.
+#[derive(Clone)]
+pub struct AccessLogLayer {
+    route: &'static str,
+    clock: Clock,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct AccessLog<S> {
+    route: &'static str,
+    clock: Clock,
+    inner: S,
+}
+
+/// Logs calls to `route`, the template and never the path, which may hold a one-time link.
+pub fn layer(route: &'static str, clock: &Clock) -> AccessLogLayer {
+    AccessLogLayer {
+        route,
+        clock: clock.clone(),
+    }
+}
+
+impl<S> Layer<S> for AccessLogLayer {
+    type Service = AccessLog<S>;
+
+    fn layer(&self, inner: S) -> AccessLog<S> {
+        AccessLog {
+            route: self.route,
+            clock: self.clock.clone(),
+            inner,
+        }
+    }
+}
+
+impl<S> Service<Request<Body>> for AccessLog<S>
+where
+    S: Service<Call, Response = Response<Answer>, Error = Refusal, Future: Send + 'static>,
+{
+    type Response = Response<Body>;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let call = Call::new(request, self.route, self.clock.now());
+        let line = record::Line::new(&call.record);
+        let answering = self.inner.call(call);
+        Box::pin(async move {
+            let answer = answering.await.unwrap_or_else(|refusal| {
+                line.record().refused(refusal.code());
+                refusal.respond()
+            });
+            Ok(finish(answer, line))
+        })
+    }
+}
+
+impl Call {
+    fn new(request: Request<Body>, route: &'static str, at: Timestamp) -> Self {
+        let (head, body) = request.into_parts();
+        let (id, started) = (CallId::new(), Instant::now());
+        let record = Arc::new(Record::new(id, route, started));
+        Self {
+            id,
+            at,
+            started,
+            head,
+            body,
+            record,
+        }
+    }
+}
+
+/// Names the call in the answer and hands the log line to its body.
+fn finish(answer: Response<Answer>, line: record::Line) -> Response<Body> {
+    let (mut head, body) = answer.into_parts();
+    line.record().answered(head.status);
+    if let Ok(id) = HeaderValue::from_str(line.record().id_text()) {
+        head.headers.insert("x-request-id", id.clone());
+        head.headers.insert("request-id", id);
+    }
+    Response::from_parts(head, Body::new(LoggedBody::new(body, line)))
+}

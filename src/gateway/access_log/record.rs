@@ -1,0 +1,145 @@
+//! What the stages learn about a call, for its one log line: identifiers and numbers, never content.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use parking_lot::Mutex;
+
+use crate::domain::tenant::{CallId, KeyId, OrganisationId};
+use crate::domain::usage::Charge;
+
+/// Facts about one call, filled in by the stages as they learn them.
+pub struct Record {
+    id_text: String,
+    route: &'static str,
+    started: Instant,
+    facts: Mutex<Facts>,
+}
+
+#[derive(Default)]
+struct Facts {
+    caller: Option<(OrganisationId, KeyId)>,
+    model: Option<String>,
+    provider: Option<Arc<str>>,
+    status: Option<StatusCode>,
+    code: Option<&'static str>,
+    charge: Option<Charge>,
+    first_byte: Option<Duration>,
+    outcome: Outcome,
+}
+
+/// How the answer's body ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// The client left before it.
+    #[default]
+    ClientLeft,
+    /// It was sent to its end.
+    Complete,
+    /// It was cut by a failure.
+    Cut,
+}
+
+/// The line, written when it is dropped: by the end of the body or by whatever prevented one.
+pub struct Line(Arc<Record>);
+
+impl Record {
+    pub(super) fn new(id: CallId, route: &'static str, started: Instant) -> Self {
+        Self {
+            id_text: id.to_string(),
+            route,
+            started,
+            facts: Mutex::default(),
+        }
+    }
+
+    /// The call's id as text.
+    pub fn id_text(&self) -> &str {
+        &self.id_text
+    }
+
+    /// The key proved right.
+    pub fn caller(&self, organisation: OrganisationId, key: KeyId) {
+        self.facts.lock().caller = Some((organisation, key));
+    }
+
+    /// The call was routed.
+    pub fn route(&self, model: &str, provider: &Arc<str>) {
+        let mut facts = self.facts.lock();
+        facts.model = Some(model.to_owned());
+        facts.provider = Some(Arc::clone(provider));
+    }
+
+    /// The call was refused, or failed with this code.
+    pub fn refused(&self, code: &'static str) {
+        self.facts.lock().code = Some(code);
+    }
+
+    /// The code of the refusal or failure, if there was one.
+    pub fn code(&self) -> Option<&'static str> {
+        self.facts.lock().code
+    }
+
+    /// The first byte of the provider's answer arrived.
+    pub fn first_byte(&self, after: Duration) {
+        self.facts.lock().first_byte.get_or_insert(after);
+    }
+
+    /// The ledger settled it.
+    pub fn settled(&self, charge: &Charge) {
+        self.facts.lock().charge = Some(*charge);
+    }
+
+    pub(super) fn answered(&self, status: StatusCode) {
+        self.facts.lock().status = Some(status);
+    }
+
+    pub(super) fn ended(&self, outcome: Outcome) {
+        self.facts.lock().outcome = outcome;
+    }
+
+    fn write(&self) {
+        let facts = self.facts.lock();
+        let charge = facts.charge.as_ref();
+        tracing::info!(
+            target: "tollgate::access",
+            call.id = self.id_text,
+            http.route = self.route,
+            http.status = facts.status.map(|status| status.as_u16()),
+            error.code = facts.code,
+            organisation.id = facts.caller.map(|(id, _)| tracing::field::display(id)),
+            key.id = facts.caller.map(|(_, id)| tracing::field::display(id)),
+            call.model = facts.model,
+            call.provider = facts.provider.as_deref(),
+            tokens.input = charge.map(|charge| charge.usage.input),
+            tokens.output = charge.map(|charge| charge.usage.output),
+            tokens.charged = charge.map(|charge| charge.tokens),
+            tokens.source = charge.map(|charge| tracing::field::debug(charge.source)),
+            first_byte_ms = facts.first_byte.map(millis),
+            duration_ms = millis(self.started.elapsed()),
+            outcome = ?facts.outcome,
+            "call"
+        );
+    }
+}
+
+impl Line {
+    pub(super) fn new(record: &Arc<Record>) -> Self {
+        Self(Arc::clone(record))
+    }
+
+    pub(super) fn record(&self) -> &Record {
+        &self.0
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.write();
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,180 @@
+//! Reads the body once, under a size limit and a deadline, and takes from it the few facts that the
+//! later stages need. What is checked here is what is sent: the same bytes go upstream.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Response, request};
+use tower::{Layer, Service};
+
+use super::access_log::{Answering, Call, Record};
+use super::answer::Answer;
+use super::authenticate::Known;
+use super::refusal::Refusal;
+use crate::cache::Caller;
+use crate::domain::tenant::CallId;
+use crate::domain::time::Timestamp;
+
+mod facts;
+mod fields;
+mod parts;
+mod read;
+
+pub use facts::{CallFacts, CapField, StreamOptions};
+
+/// A route that reaches a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `POST /v1/chat/completions`
+    ChatCompletions,
+    /// `POST /v1/completions`
+    Completions,
+    /// `POST /v1/embeddings`
+    Embeddings,
+}
+
+/// A call whose body is read and understood.
+pub struct Inspected {
+    /// The call's id.
+    pub id: CallId,
+    /// When it came in.
+    pub at: Timestamp,
+    /// The same on the monotonic clock.
+    pub started: std::time::Instant,
+    /// Its head.
+    pub head: request::Parts,
+    /// Its log record.
+    pub record: Arc<Record>,
+    /// Who makes it.
+    pub caller: Arc<Caller>,
+    /// Where it goes.
+    pub endpoint: Endpoint,
+    /// The body as it came.
+    pub body: Bytes,
+    /// What it asks.
+    pub facts: CallFacts,
+}
+
+/// How much of a body is taken, and for how long it is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// The most bytes.
+    pub bytes: usize,
+    /// From the head to the body's end.
+    pub time: Duration,
+}
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub struct InspectLayer(Endpoint, BodyLimits);
+
+/// See the module.
+#[derive(Clone)]
+pub struct Inspect<S> {
+    endpoint: Endpoint,
+    limits: BodyLimits,
+    inner: S,
+}
+
+/// Inspects bodies of `endpoint`.
+pub fn layer(endpoint: Endpoint, limits: BodyLimits) -> InspectLayer {
+    InspectLayer(endpoint, limits)
+}
+
+impl<S> Layer<S> for InspectLayer {
+    type Service = Inspect<S>;
+
+    fn layer(&self, inner: S) -> Inspect<S> {
+        Inspect {
+            endpoint: self.0,
+            limits: self.1,
+            inner,
+        }
+    }
+}
+
+impl<S> Service<Known> for Inspect<S>
+where
+    S: Service<Inspected, Response = Response<Answer>, Error = Refusal, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
+    type Response = Response<Answer>;
+    type Error = Refusal;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, known: Known) -> Answering {
+        let (endpoint, limits) = (self.endpoint, self.limits);
+        let mut inner = self.inner.clone();
+        Box::pin(async move {
+            let inspected = inspect(known, endpoint, limits).await?;
+            inner.call(inspected).await
+        })
+    }
+}
+
+async fn inspect(
+    known: Known,
+    endpoint: Endpoint,
+    limits: BodyLimits,
+) -> Result<Inspected, Refusal> {
+    let Known { call, caller } = known;
+    let Call {
+        id,
+        at,
+        started,
+        head,
+        body,
+        record,
+    } = call;
+    check_media_type(&head.headers)?;
+    let body = take(&head.headers, body, limits).await?;
+    let facts = CallFacts::read(&body, endpoint)?;
+    Ok(Inspected {
+        id,
+        at,
+        started,
+        head,
+        record,
+        caller,
+        endpoint,
+        body,
+        facts,
+    })
+}
+
+async fn take(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Refusal> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > limits.bytes as u64) {
+        return Err(Refusal::RequestTooLarge(limits.bytes));
+    }
+    let reading = tokio::time::timeout(limits.time, read::whole(body, limits.bytes));
+    reading.await.map_err(|_| Refusal::RequestTimeout)?
+}
+
+/// An absent type is taken for JSON, as the largest provider does; a coding we do not undo is not.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let codings = headers.get_all(CONTENT_ENCODING).iter();
+    let is_json = headers.get(CONTENT_TYPE).is_none_or(is_json_type);
+    if is_json && codings.into_iter().all(is_plain) {
+        return Ok(());
+    }
+    Err(Refusal::UnsupportedMediaType)
+}
+
+fn is_json_type(value: &HeaderValue) -> bool {
+    let text = value.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let subtype = essence.strip_prefix("application/");
+    subtype.is_some_and(|name| name == "json" || name.ends_with("+json"))
+}

@@ -1,0 +1,263 @@
+//! What a call asks, as far as the gateway has to know: everything else passes unread.
+
+use std::ops::Range;
+
+use super::Endpoint;
+use super::fields::{Fields, has_lone_surrogate, span};
+use super::parts::{self, NonText};
+use crate::gateway::refusal::Refusal;
+
+/// More than any model gives; keeps products far from overflow.
+const LARGEST_CAP: i64 = i32::MAX as i64;
+const MOST_CHOICES: i64 = 128;
+
+/// The facts of one call. Spans are byte ranges of the body, for splicing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallFacts {
+    /// The model as the client names it.
+    pub model: String,
+    /// Where its value stands.
+    pub model_span: Range<usize>,
+    /// Whether the answer is to be a stream.
+    pub is_stream: bool,
+    /// What the client says about the stream.
+    pub stream_options: StreamOptions,
+    /// Completions asked for: 0 for embeddings.
+    pub choices: i64,
+    /// The output cap that the client set.
+    pub cap: Option<i64>,
+    /// Where it set it.
+    pub cap_field: Option<CapField>,
+    /// Bytes of the body that are text.
+    pub text_bytes: i64,
+    /// Images, sounds and files.
+    pub parts: i64,
+    /// Whether the provider adds to the prompt by itself: search, hosted tools, predictions.
+    pub is_open_ended: bool,
+}
+
+/// The client's `stream_options`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamOptions {
+    /// Whether it asked for usage.
+    pub include_usage: bool,
+    /// Where the whole value stands, if it does.
+    pub span: Option<Range<usize>>,
+    /// Where the value of `include_usage` stands inside it, if it does.
+    pub include_usage_span: Option<Range<usize>>,
+    /// Whether the value is an object with at least one field.
+    pub has_fields: bool,
+}
+
+/// A field that caps the output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapField {
+    /// Where its value stands.
+    pub span: Range<usize>,
+}
+
+impl CallFacts {
+    /// Reads a body.
+    pub fn read(body: &[u8], endpoint: Endpoint) -> Result<Self, Refusal> {
+        let fields = Fields::read(body, "")?;
+        if has_lone_surrogate(body) {
+            return Err(Refusal::InvalidJson);
+        }
+        let (model, model_span) = model(&fields, body)?;
+        let NonText { parts, bytes } = parts::of(&fields);
+        let facts = Self {
+            model,
+            model_span,
+            is_stream: false,
+            stream_options: StreamOptions::default(),
+            choices: 0,
+            cap: None,
+            cap_field: None,
+            text_bytes: count(body.len()) - bytes,
+            parts,
+            is_open_ended: parts::is_open_ended(&fields),
+        };
+        match endpoint {
+            Endpoint::Embeddings => Ok(facts),
+            Endpoint::ChatCompletions | Endpoint::Completions => facts.with_output(&fields, body),
+        }
+    }
+
+    fn with_output(self, fields: &Fields, body: &[u8]) -> Result<Self, Refusal> {
+        let (cap, cap_field) = cap(fields, body)?.unzip();
+        Ok(Self {
+            is_stream: boolean(fields, "stream")?,
+            stream_options: stream_options(fields, body)?,
+            choices: choices(fields)?,
+            cap,
+            cap_field,
+            ..self
+        })
+    }
+}
+
+fn model(fields: &Fields, body: &[u8]) -> Result<(String, Range<usize>), Refusal> {
+    let raw = fields.get("model");
+    let name = raw.and_then(|raw| serde_json::from_str::<String>(raw).ok());
+    match (raw, name) {
+        (Some(raw), Some(name)) if !name.is_empty() && name.len() <= 256 => Ok((name, span(body, raw))),
+        _ => Err(Refusal::InvalidValue {
+            param: "model",
+            expected: "the name of a model, a string of 1 to 256 bytes",
+        }),
+    }
+}
+
+fn boolean(fields: &Fields, param: &'static str) -> Result<bool, Refusal> {
+    match fields.get(param) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Refusal::InvalidValue { param, expected: "true or false" }),
+    }
+}
+
+fn cap(fields: &Fields, body: &[u8]) -> Result<Option<(i64, CapField)>, Refusal> {
+    let expected = "a whole number from 1 to 2147483647";
+    let new = whole(fields, "max_completion_tokens", LARGEST_CAP, expected)?;
+    let old = whole(fields, "max_tokens", LARGEST_CAP, expected)?;
+    let (raw, cap) = match (new, old) {
+        (Some(_), Some(_)) => {
+            return Err(Refusal::InvalidValue {
+                param: "max_tokens",
+                expected: "absent when `max_completion_tokens` is set",
+            });
+        }
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return Ok(None),
+    };
+    let field = CapField { span: span(body, raw) };
+    Ok(Some((cap, field)))
+}
+
+/// `best_of` completions are generated even if only `n` are shown, and each of several prompts
+/// gets its own.
+fn choices(fields: &Fields) -> Result<i64, Refusal> {
+    let expected = "a whole number from 1 to 128";
+    let one = |param| {
+        let found = whole(fields, param, MOST_CHOICES, expected)?;
+        Ok(found.map_or(1, |(_, number)| number))
+    };
+    let each = one("n")?.max(one("best_of")?);
+    Ok(each.saturating_mul(parts::prompts(fields)))
+}
+
+/// A field that holds a whole number from 1 to `most`, with its text. Fractions, exponents and
+/// strings are refused even where they mean a whole number: providers read them differently.
+fn whole<'a>(
+    fields: &Fields<'a>,
+    param: &'static str,
+    most: i64,
+    expected: &'static str,
+) -> Result<Option<(&'a str, i64)>, Refusal> {
+    let Some(raw) = fields.get(param) else { return Ok(None) };
+    match raw.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(Some((raw, number))),
+        _ => Err(Refusal::InvalidValue { param, expected }),
+    }
+}
+
+fn stream_options(fields: &Fields, body: &[u8]) -> Result<StreamOptions, Refusal> {
+    let Some(raw) = fields.get_or_null("stream_options") else {
+        return Ok(StreamOptions::default());
+    };
+    let whole = Some(span(body, raw));
+    if raw == "null" {
+        return Ok(StreamOptions { span: whole, ..StreamOptions::default() });
+    }
+    let wrong = || Refusal::InvalidValue {
+        param: "stream_options",
+        expected: "an object such as {\"include_usage\": true}",
+    };
+    if !raw.starts_with('{') {
+        return Err(wrong());
+    }
+    let options = Fields::read(raw.as_bytes(), "stream_options.")?;
+    let include_usage = boolean(&options, "include_usage").map_err(|_| wrong())?;
+    let value = options.get_or_null("include_usage");
+    Ok(StreamOptions {
+        include_usage,
+        span: whole,
+        include_usage_span: value.map(|value| span(body, value)),
+        has_fields: raw.trim_start_matches('{').trim_start() != "}",
+    })
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chat(body: &str) -> Result<CallFacts, Refusal> {
+        CallFacts::read(body.as_bytes(), Endpoint::ChatCompletions)
+    }
+
+    fn refused_field(body: &str) -> Option<&'static str> {
+        match chat(body) {
+            Err(Refusal::InvalidValue { param, .. }) => Some(param),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn caps_and_counts_that_are_no_small_whole_numbers_are_refused() {
+        let values = ["-1", "0", "2147483648", "9223372036854775808", "18446744073686646784", "1e3", "1.0", "\"5\"", "true", "[]", "1e400"];
+        for field in ["max_tokens", "max_completion_tokens", "n", "best_of"] {
+            for value in values {
+                let body = format!(r#"{{"model":"m","{field}":{value}}}"#);
+                assert_eq!(refused_field(&body), Some(field), "{body}");
+            }
+            let body = format!(r#"{{"model":"m","{field}":null}}"#);
+            assert!(chat(&body).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn two_caps_at_once_are_refused() {
+        let body = r#"{"model":"m","max_tokens":5,"max_completion_tokens":5}"#;
+        assert_eq!(refused_field(body), Some("max_tokens"));
+    }
+
+    #[test]
+    fn a_model_is_a_non_empty_string() {
+        for body in ["{}", r#"{"model":null}"#, r#"{"model":""}"#, r#"{"model":1}"#, r#"{"model":["a"]}"#] {
+            assert_eq!(refused_field(body), Some("model"), "{body}");
+        }
+        assert_eq!(chat(r#"{"model":"org\/m\u0031"}"#).unwrap().model, "org/m1");
+    }
+
+    #[test]
+    fn stream_options_are_located() {
+        let body = r#"{"model":"m","stream":true,"stream_options":{"include_usage":false}}"#;
+        let options = chat(body).unwrap().stream_options;
+        assert!(!options.include_usage && options.has_fields);
+        assert_eq!(&body[options.include_usage_span.unwrap()], "false");
+        let twice = r#"{"model":"m","stream_options":{"include_usage":false,"include_usage":true}}"#;
+        assert_eq!(
+            chat(twice).err(),
+            Some(Refusal::DuplicateField("stream_options.include_usage".into())),
+        );
+        assert_eq!(refused_field(r#"{"model":"m","stream_options":3}"#), Some("stream_options"));
+    }
+
+    #[test]
+    fn best_of_and_several_prompts_multiply_the_output() {
+        let body = br#"{"model":"m","n":2,"best_of":3,"prompt":["a","b"]}"#;
+        let facts = CallFacts::read(body, Endpoint::Completions).unwrap();
+        assert_eq!(facts.choices, 6);
+    }
+
+    #[test]
+    fn embeddings_ask_for_no_output() {
+        let body = br#"{"model":"m","input":"x","max_tokens":7}"#;
+        let facts = CallFacts::read(body, Endpoint::Embeddings).unwrap();
+        assert_eq!((facts.choices, facts.cap), (0, None));
+    }
+}

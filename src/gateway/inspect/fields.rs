@@ -1,0 +1,160 @@
+//! A JSON object as its fields, each with its value's own text: strict where parsers differ.
+//! Providers disagree on which of two duplicate keys counts, so there may be no duplicates.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::gateway::refusal::Refusal;
+
+/// No client sends more; without a limit a body of tiny fields would cost memory many times over.
+const MOST_FIELDS: usize = 256;
+
+/// The fields of one object, in order.
+pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Fields<'a> {
+    /// Reads an object. `path` names it in a refusal of duplicates, with a dot at its end.
+    pub(super) fn read(json: &'a [u8], path: &str) -> Result<Self, Refusal> {
+        let fields: Self = serde_json::from_slice(json).map_err(|_| Refusal::InvalidJson)?;
+        let mut seen = HashSet::with_capacity(fields.0.len());
+        match fields.0.iter().find(|(name, _)| !seen.insert(name.as_ref())) {
+            Some((name, _)) => Err(Refusal::DuplicateField(format!("{path}{}", brief(name)))),
+            None => Ok(fields),
+        }
+    }
+
+    /// The text of a field's value; a field that is `null` counts as absent.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        let mut fields = self.0.iter();
+        let value = fields.find(|(field, _)| field == name)?.1.get();
+        (value != "null").then_some(value)
+    }
+
+    /// The same with `null` as a value, for replacing it.
+    pub(super) fn get_or_null(&self, name: &str) -> Option<&'a str> {
+        let mut fields = self.0.iter();
+        Some(fields.find(|(field, _)| field == name)?.1.get())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields<'de>, M::Error> {
+                let mut fields = Vec::with_capacity(16);
+                while let Some(Name(name)) = map.next_key()? {
+                    if fields.len() == MOST_FIELDS {
+                        return Err(M::Error::custom("too many fields"));
+                    }
+                    fields.push((name, map.next_value()?));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Where `part`, a piece of `whole`, lies in it.
+pub(super) fn span(whole: &[u8], part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+    start..start + part.len()
+}
+
+/// Enough of a caller's own text to recognise it, not enough to flood an answer.
+fn brief(name: &str) -> &str {
+    let end = name.char_indices().nth(64).map_or(name.len(), |(at, _)| at);
+    name.get(..end).unwrap_or_default()
+}
+
+/// Whether some `\u` escape is half of a surrogate pair, which is no text: parsers that only skip
+/// over strings do not notice.
+pub(super) fn has_lone_surrogate(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let escape = rest.get(at..).unwrap_or_default();
+        let used = match unit(escape) {
+            Some(0xD800..=0xDBFF) => match escape.get(6..).and_then(unit) {
+                Some(0xDC00..=0xDFFF) => 12,
+                _ => return true,
+            },
+            Some(0xDC00..=0xDFFF) => return true,
+            Some(_) => 6,
+            None => 2,
+        };
+        rest = escape.get(used..).unwrap_or_default();
+    }
+    false
+}
+
+/// The code unit of a `\uXXXX` escape at the start of `text`.
+fn unit(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duplicates_are_found_in_both_orders_and_behind_escapes() {
+        let bodies = [
+            r#"{"model":"a","model":"b"}"#,
+            r#"{"model":"b","model":"a"}"#,
+            r#"{"model":"a","mod\u0065l":"b"}"#,
+        ];
+        for body in bodies {
+            let refusal = Fields::read(body.as_bytes(), "").err();
+            assert_eq!(refusal, Some(Refusal::DuplicateField("model".into())), "{body}");
+        }
+    }
+
+    #[test]
+    fn broken_json_is_refused() {
+        let mut bodies: Vec<Vec<u8>> = ["", "{", "{}{", "[]", "1", "{\"a\":NaN}", "\u{feff}{}"]
+            .iter()
+            .map(|body| body.as_bytes().to_vec())
+            .collect();
+        bodies.push(vec![0xff, 0xfe, b'{', 0, b'}', 0]);
+        bodies.push(b"{\"a\":\"\xff\"}".to_vec());
+        for body in bodies {
+            assert_eq!(Fields::read(&body, "").err(), Some(Refusal::InvalidJson));
+        }
+    }
+
+    #[test]
+    fn spans_point_at_values() {
+        let body = br#"{ "model" : "gpt", "n": 2 }"#;
+        let fields = Fields::read(body, "").unwrap();
+        assert_eq!(&body[span(body, fields.get("model").unwrap())], b"\"gpt\"");
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_noticed() {
+        assert!(has_lone_surrogate(br#""\ud83d""#));
+        assert!(has_lone_surrogate(br#""\ude00 x""#));
+        assert!(!has_lone_surrogate(br#""\ud83d\ude00 \u00e9 \\ud83d \n""#));
+    }
+
+    #[test]
+    fn a_flood_of_fields_is_refused() {
+        let fields: Vec<String> = (0..300).map(|n| format!("\"{n}\":1")).collect();
+        let body = format!("{{{}}}", fields.join(","));
+        assert_eq!(Fields::read(body.as_bytes(), "").err(), Some(Refusal::InvalidJson));
+    }
+}

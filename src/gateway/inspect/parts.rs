@@ -1,0 +1,143 @@
+//! What a prompt holds besides text. An image's base64 says nothing about its tokens, so such parts
+//! are counted, and their bytes left out of the text.
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::fields::Fields;
+
+/// Texts that hint at a part that is no text; `\u` because a name may be written with escapes.
+const HINTS: [&str; 5] = ["image", "audio", "file", "video", "\\u"];
+/// The same for counting, where the messages' shape is unknown.
+const MARKERS: [&str; 4] = ["\"image_url\"", "\"input_audio\"", "\"file\"", "\"video_url\""];
+
+/// Parts that are no text, and the bytes they take in the body.
+#[derive(Default)]
+pub(super) struct NonText {
+    pub(super) parts: i64,
+    pub(super) bytes: i64,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow)]
+    r#type: std::borrow::Cow<'a, str>,
+}
+
+/// The parts of a chat's messages that are no text.
+pub(super) fn of(fields: &Fields) -> NonText {
+    let Some(messages) = fields.get("messages") else {
+        return NonText::default();
+    };
+    if !HINTS.iter().any(|hint| memmem::find(messages.as_bytes(), hint.as_bytes()).is_some()) {
+        return NonText::default();
+    }
+    match serde_json::from_str::<Vec<Message>>(messages) {
+        Ok(messages) => messages.iter().filter_map(|message| message.content).fold(NonText::default(), NonText::and),
+        Err(_) => NonText::guess(messages),
+    }
+}
+
+impl NonText {
+    fn and(self, content: &RawValue) -> Self {
+        let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(content.get()) else {
+            return self; // plain text
+        };
+        parts.into_iter().filter(|part| !is_text(part)).fold(self, |sum, part| Self {
+            parts: sum.parts + 1,
+            bytes: sum.bytes + length(part.get()),
+        })
+    }
+
+    /// For messages of an unknown shape: one part for each marker, and every byte counts as text.
+    fn guess(messages: &str) -> Self {
+        let found = MARKERS.iter().map(|marker| messages.matches(marker).count());
+        Self {
+            parts: i64::try_from(found.sum::<usize>()).unwrap_or(i64::MAX),
+            bytes: 0,
+        }
+    }
+}
+
+fn is_text(part: &RawValue) -> bool {
+    let kind = serde_json::from_str::<Kind>(part.get());
+    kind.is_ok_and(|kind| matches!(kind.r#type.as_ref(), "text" | "refusal"))
+}
+
+/// Whether the provider adds to the prompt by itself.
+pub(super) fn is_open_ended(fields: &Fields) -> bool {
+    let hosted = |tools: &str| match serde_json::from_str::<Vec<Kind>>(tools) {
+        Ok(tools) => tools.iter().any(|tool| !matches!(tool.r#type.as_ref(), "function" | "custom")),
+        Err(_) => true,
+    };
+    fields.get("web_search_options").is_some()
+        || fields.get("prediction").is_some()
+        || fields.get("tools").is_some_and(hosted)
+}
+
+/// Prompts of a `/v1/completions` body: an array of strings or of token arrays holds several.
+pub(super) fn prompts(fields: &Fields) -> i64 {
+    let several = fields.get("prompt").filter(|prompt| prompt.starts_with('['));
+    let Some(Ok(prompts)) = several.map(serde_json::from_str::<Vec<&RawValue>>) else {
+        return 1;
+    };
+    let is_prompt = |part: &&&RawValue| part.get().starts_with(['"', '[']);
+    let count = prompts.iter().filter(is_prompt).count();
+    i64::try_from(count).unwrap_or(i64::MAX).max(1)
+}
+
+fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn non_text(body: &str) -> (i64, i64) {
+        let found = of(&Fields::read(body.as_bytes(), "").unwrap());
+        (found.parts, found.bytes)
+    }
+
+    #[test]
+    fn an_image_counts_as_a_part_and_not_by_its_bytes() {
+        let image = r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}"#;
+        let body = format!(
+            r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"hi"}},{image}]}}]}}"#
+        );
+        assert_eq!(non_text(&body), (1, image.len() as i64));
+    }
+
+    #[test]
+    fn a_type_behind_escapes_is_still_a_part() {
+        let body = r#"{"messages":[{"content":[{"type":"image\u005furl","url":"x"}]}]}"#;
+        assert_eq!(non_text(body).0, 1);
+    }
+
+    #[test]
+    fn plain_text_has_no_parts() {
+        let body = r#"{"messages":[{"content":"an image file"},{"content":null}]}"#;
+        assert_eq!(non_text(body), (0, 0));
+    }
+
+    #[test]
+    fn messages_that_cannot_be_read_count_their_markers() {
+        let body = r#"{"messages":[{"content":"a","content":[{"type":"image_url"}]}]}"#;
+        assert_eq!(non_text(body), (1, 0));
+    }
+
+    #[test]
+    fn hosted_tools_and_search_leave_the_prompt_open() {
+        let open = |body: &str| is_open_ended(&Fields::read(body.as_bytes(), "").unwrap());
+        assert!(open(r#"{"tools":[{"type":"web_search"}]}"#));
+        assert!(open(r#"{"web_search_options":{}}"#));
+        assert!(!open(r#"{"tools":[{"type":"function","function":{}}]}"#));
+    }
+}

@@ -1,0 +1,48 @@
+//! Collects a body into one `Bytes`, without a copy when it came in one piece.
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+
+use crate::gateway::refusal::Refusal;
+
+/// The whole body, if it has at most `limit` bytes.
+pub(super) async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    let Some(first) = next(&mut body).await? else {
+        return Ok(Bytes::new());
+    };
+    let Some(second) = next(&mut body).await? else {
+        return within(first, limit);
+    };
+    let mut all = BytesMut::from(within(first, limit)?);
+    let mut piece = Some(second);
+    while let Some(bytes) = piece {
+        if all.len() + bytes.len() > limit {
+            return Err(Refusal::RequestTooLarge(limit));
+        }
+        all.extend_from_slice(&bytes);
+        piece = next(&mut body).await?;
+    }
+    Ok(all.freeze())
+}
+
+fn within(bytes: Bytes, limit: usize) -> Result<Bytes, Refusal> {
+    if bytes.len() > limit {
+        return Err(Refusal::RequestTooLarge(limit));
+    }
+    Ok(bytes)
+}
+
+/// The next piece; trailers are passed over, and a body that breaks off is no JSON.
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
+    if http_body::Body::is_end_stream(body) {
+        return Ok(None);
+    }
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::InvalidJson)?;
+        if let Ok(bytes) = frame.into_data() {
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}

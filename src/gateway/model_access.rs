@@ -1,0 +1,79 @@
+//! Caller × model → route. What the key may not call and what nobody serves answer alike, so that
+//! names cannot be probed.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::{Either, Ready, ready};
+use http::Response;
+use tower::{Layer, Service};
+
+use super::answer::Answer;
+use super::inspect::Inspected;
+use super::refusal::Refusal;
+use crate::providers::{Catalog, Route};
+
+/// A call that may reach its provider.
+pub struct Routed {
+    /// The call so far.
+    pub inspected: Inspected,
+    /// Where it goes.
+    pub route: Route,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct ModelAccessLayer(Arc<Catalog>);
+
+/// See the module.
+#[derive(Clone)]
+pub struct ModelAccess<S> {
+    catalog: Arc<Catalog>,
+    inner: S,
+}
+
+/// Routes by `catalog`.
+pub fn layer(catalog: &Arc<Catalog>) -> ModelAccessLayer {
+    ModelAccessLayer(Arc::clone(catalog))
+}
+
+impl<S> Layer<S> for ModelAccessLayer {
+    type Service = ModelAccess<S>;
+
+    fn layer(&self, inner: S) -> ModelAccess<S> {
+        ModelAccess {
+            catalog: Arc::clone(&self.0),
+            inner,
+        }
+    }
+}
+
+impl<S> Service<Inspected> for ModelAccess<S>
+where
+    S: Service<Routed, Response = Response<Answer>, Error = Refusal>,
+{
+    type Response = Response<Answer>;
+    type Error = Refusal;
+    type Future = Either<S::Future, Ready<Result<Response<Answer>, Refusal>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, inspected: Inspected) -> Self::Future {
+        match route(&self.catalog, inspected) {
+            Ok(routed) => Either::Left(self.inner.call(routed)),
+            Err(refusal) => Either::Right(ready(Err(refusal))),
+        }
+    }
+}
+
+fn route(catalog: &Catalog, inspected: Inspected) -> Result<Routed, Refusal> {
+    let model = &inspected.facts.model;
+    let allowed = inspected.caller.may_call(model);
+    let Some(route) = allowed.then(|| catalog.route(model)).flatten() else {
+        return Err(Refusal::ModelNotFound(model.clone()));
+    };
+    inspected.record.route(model, &route.provider.name);
+    Ok(Routed { inspected, route })
+}

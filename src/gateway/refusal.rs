@@ -1,0 +1,297 @@
+//! Every answer of ours that is not the provider's: one enum, one table, OpenAI's error shape
+//! `{"error":{"message","type","param","code"}}`. The message says what happened and what to do and
+//! never holds a secret, a prompt or a provider's address.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+use super::answer::Answer;
+
+mod table;
+
+/// Why a call is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No, malformed, unknown or deleted key.
+    InvalidKey,
+    /// The key is right, but switched off.
+    KeyDisabled,
+    /// The key is right, but past its end.
+    KeyExpired,
+    /// Credentials that contradict each other.
+    ConflictingCredentials,
+    /// The key's organisation is suspended.
+    OrganisationSuspended,
+    /// No provider serves the model, or this key may not call it.
+    ModelNotFound(String),
+    /// No such route, or one of a later release.
+    NotFound,
+    /// A route that takes other methods, listed for `Allow`.
+    MethodNotAllowed(&'static str),
+    /// A WebSocket upgrade where only `POST` is spoken.
+    UpgradeRequired,
+    /// The body is not the JSON that it should be.
+    InvalidJson,
+    /// A field stands twice, so that gateway and provider might read different ones.
+    DuplicateField(String),
+    /// A field holds what it must not.
+    InvalidValue {
+        /// The field.
+        param: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// The body is larger than this many bytes.
+    RequestTooLarge(usize),
+    /// The body is not plain JSON.
+    UnsupportedMediaType,
+    /// The head is larger than we take.
+    HeadersTooLarge,
+    /// A rate limit tripped.
+    RateLimited(RateLimited),
+    /// Too many calls in flight for a scope.
+    TooManyInFlight {
+        /// The scope's kind.
+        scope: &'static str,
+        /// Its limit.
+        limit: u32,
+    },
+    /// Room in a quota is held by calls that are still running.
+    QuotaHeld {
+        /// The scope's kind.
+        scope: &'static str,
+    },
+    /// A quota has no room for this call.
+    QuotaExhausted {
+        /// The scope's kind.
+        scope: &'static str,
+        /// What the quota is on, with its amount and period.
+        limit: String,
+        /// When counting starts anew.
+        resets_at: Option<String>,
+    },
+    /// The provider throttles the shared account.
+    UpstreamRateLimited {
+        /// The provider's own `Retry-After`.
+        retry_after: Option<HeaderValue>,
+    },
+    /// The provider failed.
+    UpstreamError,
+    /// The provider could not be reached.
+    UpstreamUnreachable,
+    /// The provider's answer makes no sense.
+    UpstreamInvalidResponse,
+    /// The provider refused our credential or credit.
+    UpstreamUnavailable,
+    /// The provider did not answer in time.
+    UpstreamTimeout,
+    /// More calls than this process takes.
+    Overloaded,
+    /// Keys cannot be checked because the store is away.
+    AuthUnavailable,
+    /// Usage cannot be recorded.
+    LedgerUnavailable,
+    /// The process is stopping.
+    ShuttingDown,
+    /// A bug of ours.
+    Internal,
+}
+
+/// A tripped rate limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimited {
+    /// The scope's kind.
+    pub scope: &'static str,
+    /// Requests or tokens a minute.
+    pub unit: RateUnit,
+    /// The limit.
+    pub limit: u32,
+    /// When the next call passes; `None` for a limit of 0.
+    pub retry_after: Option<Duration>,
+}
+
+/// What a rate limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateUnit {
+    /// Requests per minute.
+    Requests,
+    /// Tokens per minute.
+    Tokens,
+}
+
+/// What a client should do about a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Retry {
+    /// Nothing mends it: `x-should-retry: false`.
+    Never,
+    /// It mends itself after this time.
+    After(Duration),
+    /// As the provider says.
+    Upstream(Option<HeaderValue>),
+    /// The client's own judgement.
+    Unspecified,
+}
+
+/// One row of the table: how a refusal looks on the wire.
+struct Row {
+    status: StatusCode,
+    kind: &'static str,
+    code: &'static str,
+    param: Option<Cow<'static, str>>,
+    message: Cow<'static, str>,
+    retry: Retry,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    message: &'a str,
+    r#type: &'a str,
+    param: Option<&'a str>,
+    code: &'a str,
+}
+
+impl Refusal {
+    /// The status that the client sees.
+    pub fn status(&self) -> StatusCode {
+        self.row().status
+    }
+
+    /// The stable code that the client, the log and the statistics share.
+    pub fn code(&self) -> &'static str {
+        self.row().code
+    }
+
+    /// The whole answer.
+    pub fn respond(&self) -> Response<Answer> {
+        let row = self.row();
+        let mut response = Response::new(Answer::full(row.json()));
+        *response.status_mut() = row.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        row.retry.write(headers);
+        self.write_details(headers);
+        response
+    }
+
+    /// The same as an event of a stream that has begun; nothing may follow it.
+    pub fn event(&self) -> String {
+        format!("data: {}\n\n", self.row().json())
+    }
+
+    fn write_details(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::InvalidKey | Self::KeyDisabled | Self::KeyExpired => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::MethodNotAllowed(methods) => {
+                headers.insert(ALLOW, HeaderValue::from_static(methods));
+            }
+            Self::UnsupportedMediaType => {
+                headers.insert("accept", HeaderValue::from_static("application/json"));
+                headers.insert("accept-encoding", HeaderValue::from_static("identity"));
+            }
+            // The rest of the body is not wanted any more.
+            Self::RequestTimeout | Self::RequestTooLarge(_) | Self::HeadersTooLarge => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Row {
+    fn json(&self) -> String {
+        let error = Body {
+            message: &self.message,
+            r#type: self.kind,
+            param: self.param.as_deref(),
+            code: self.code,
+        };
+        serde_json::to_string(&Envelope { error }).unwrap_or_default()
+    }
+}
+
+impl Retry {
+    /// SDKs read `retry-after-ms` first, then `Retry-After`; over a minute most would rather fail
+    /// than sleep, so they are told to (contract.md 2.3).
+    fn write(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::Never => forbid_retry(headers),
+            Self::After(wait) => {
+                let millis = wait.as_micros().div_ceil(1000).max(1);
+                headers.insert(RETRY_AFTER, decimal(millis.div_ceil(1000)));
+                headers.insert("retry-after-ms", decimal(millis));
+                if *wait > Duration::from_secs(60) {
+                    forbid_retry(headers);
+                }
+            }
+            Self::Upstream(Some(value)) => {
+                headers.insert(RETRY_AFTER, value.clone());
+            }
+            Self::Upstream(None) | Self::Unspecified => {}
+        }
+    }
+}
+
+fn forbid_retry(headers: &mut HeaderMap) {
+    headers.insert("x-should-retry", HeaderValue::from_static("false"));
+}
+
+fn decimal(number: u128) -> HeaderValue {
+    HeaderValue::from(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers_of(refusal: &Refusal) -> HeaderMap {
+        refusal.respond().headers().clone()
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_so_that_obeying_it_works() {
+        let headers = headers_of(&Refusal::RateLimited(RateLimited {
+            scope: "key",
+            unit: RateUnit::Requests,
+            limit: 10,
+            retry_after: Some(Duration::from_micros(1_000_001)),
+        }));
+        assert_eq!(headers["retry-after"], "2");
+        assert_eq!(headers["retry-after-ms"], "1001");
+        assert!(!headers.contains_key("x-should-retry"));
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_not_to_be_retried() {
+        let headers = headers_of(&Refusal::RateLimited(RateLimited {
+            scope: "key",
+            unit: RateUnit::Tokens,
+            limit: 0,
+            retry_after: None,
+        }));
+        assert!(!headers.contains_key("retry-after"));
+        assert_eq!(headers["x-should-retry"], "false");
+    }
+
+    #[test]
+    fn all_four_keys_of_the_envelope_are_always_present() {
+        let json: serde_json::Value =
+            serde_json::from_str(&Refusal::Internal.row().json()).unwrap();
+        let error = json["error"].as_object().unwrap();
+        for key in ["message", "type", "param", "code"] {
+            assert!(error.contains_key(key), "{key}");
+        }
+    }
+}
