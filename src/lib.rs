@@ -1,1 +1,3 @@
-//! x
+//! Tollgate: a gateway that meters and limits calls to LLM providers.
+
+pub mod sandbox;
