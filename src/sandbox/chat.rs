@@ -142,7 +142,7 @@ fn call_id(index: usize) -> String {
 mod tests {
     use super::*;
 
-    fn request(extra: Value) -> ChatRequest {
+    fn request(extra: &Value) -> ChatRequest {
         let mut body = json!({"messages": [{"role": "user", "content": "hi"}], "tools": [
             {"type": "function", "function": {"name": "first"}},
             {"type": "function", "function": {"name": "second"}},
@@ -153,36 +153,36 @@ mod tests {
         serde_json::from_value(body).unwrap()
     }
 
-    fn called(extra: Value) -> Option<String> {
+    fn called(extra: &Value) -> Option<String> {
         request(extra).answer(0).tool
     }
 
     #[test]
     fn the_first_tool_is_called_unless_another_is_named() {
-        assert_eq!(called(json!({})).as_deref(), Some("first"));
+        assert_eq!(called(&json!({})).as_deref(), Some("first"));
         assert_eq!(
-            called(json!({"tool_choice": "auto"})).as_deref(),
+            called(&json!({"tool_choice": "auto"})).as_deref(),
             Some("first")
         );
         let second = json!({"type": "function", "function": {"name": "second"}});
         assert_eq!(
-            called(json!({"tool_choice": second})).as_deref(),
+            called(&json!({"tool_choice": second})).as_deref(),
             Some("second")
         );
     }
 
     #[test]
     fn no_tool_is_called_when_forbidden_or_just_answered() {
-        assert_eq!(called(json!({"tool_choice": "none"})), None);
+        assert_eq!(called(&json!({"tool_choice": "none"})), None);
         let result = json!([{"role": "tool", "tool_call_id": "x", "content": "42"}]);
-        let answered = request(json!({"messages": result})).answer(0);
+        let answered = request(&json!({"messages": result})).answer(0);
         assert!(answered.joined().contains("You said: \"42\""));
-        assert_eq!(called(json!({"tools": null})), None);
+        assert_eq!(called(&json!({"tools": null})), None);
     }
 
     #[test]
     fn both_token_caps_are_obeyed_for_each_choice() {
-        let capped = request(json!({"tools": [], "max_completion_tokens": 2, "n": 3}));
+        let capped = request(&json!({"tools": [], "max_completion_tokens": 2, "n": 3}));
         let answers = capped.answers().unwrap();
         assert_eq!(answers.len(), 3);
         assert!(
@@ -194,9 +194,9 @@ mod tests {
 
     #[test]
     fn an_unknown_response_format_is_plain_text() {
-        let plain = request(json!({"tools": [], "response_format": {"type": "text"}}));
+        let plain = request(&json!({"tools": [], "response_format": {"type": "text"}}));
         assert!(plain.answer(0).joined().starts_with("You said"));
-        let object = request(json!({"tools": [], "response_format": {"type": "json_object"}}));
+        let object = request(&json!({"tools": [], "response_format": {"type": "json_object"}}));
         assert!(
             object
                 .answer(0)

@@ -1,7 +1,10 @@
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -17,7 +20,7 @@ async fn call(method: &str, path: &str, body: &str) -> (StatusCode, String) {
     (status, String::from_utf8(bytes.to_vec()).unwrap())
 }
 
-async fn post(path: &str, body: Value) -> (StatusCode, Value) {
+async fn post(path: &str, body: &Value) -> (StatusCode, Value) {
     let (status, text) = call("POST", path, &body.to_string()).await;
     (status, text.parse().unwrap())
 }
@@ -43,7 +46,7 @@ fn events(stream: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_chat_answer_adds_up() {
-    let (status, answer) = post("/v1/chat/completions", chat(&json!({"n": 2}))).await;
+    let (status, answer) = post("/v1/chat/completions", &chat(&json!({"n": 2}))).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(answer["object"], "chat.completion");
     assert_eq!(answer["model"], "sandbox-fast");
@@ -57,7 +60,7 @@ async fn a_chat_answer_adds_up() {
 
 #[tokio::test]
 async fn the_stream_says_what_the_json_answer_says() {
-    let (_, whole) = post("/v1/chat/completions", chat(&json!({"max_tokens": 20}))).await;
+    let (_, whole) = post("/v1/chat/completions", &chat(&json!({"max_tokens": 20}))).await;
     let streamed = chat(&json!({"max_tokens": 20, "stream": true,
         "stream_options": {"include_usage": true}}));
     let (_, stream) = call("POST", "/v1/chat/completions", &streamed.to_string()).await;
@@ -79,7 +82,7 @@ async fn a_tool_call_comes_whole_and_in_pieces() {
     let tools = json!([{"type": "function",
         "function": {"name": "weather", "parameters": parameters}}]);
     let body = chat(&json!({"max_tokens": null, "tools": tools}));
-    let (_, whole) = post("/v1/chat/completions", body.clone()).await;
+    let (_, whole) = post("/v1/chat/completions", &body).await;
     let choice = &whole["choices"][0];
     assert_eq!(choice["finish_reason"], "tool_calls");
     let function = &choice["message"]["tool_calls"][0]["function"];
@@ -105,14 +108,14 @@ async fn a_json_schema_is_obeyed() {
         "properties": {"ok": {"type": "boolean"}}});
     let format = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": schema}});
     let body = chat(&json!({"max_tokens": null, "response_format": format}));
-    let (_, answer) = post("/v1/chat/completions", body).await;
+    let (_, answer) = post("/v1/chat/completions", &body).await;
     assert_eq!(answer["choices"][0]["message"]["content"], r#"{"ok":true}"#);
 }
 
 #[tokio::test]
 async fn plain_completions_answer_each_text() {
     let body = json!({"model": "sandbox-fast", "prompt": ["one", "two"], "max_tokens": 3});
-    let (_, answer) = post("/v1/completions", body.clone()).await;
+    let (_, answer) = post("/v1/completions", &body).await;
     assert_eq!(answer["object"], "text_completion");
     assert_eq!(answer["choices"].as_array().unwrap().len(), 2);
     assert_eq!(answer["usage"]["prompt_tokens"], 2);
@@ -132,7 +135,7 @@ async fn plain_completions_answer_each_text() {
 #[tokio::test]
 async fn embeddings_come_in_the_size_asked_for() {
     let body = json!({"model": "sandbox-fast", "input": ["abcd", "efghi"], "dimensions": 8});
-    let (_, answer) = post("/v1/embeddings", body).await;
+    let (_, answer) = post("/v1/embeddings", &body).await;
     assert_eq!(answer["data"][1]["index"], 1);
     assert_eq!(answer["data"][1]["embedding"].as_array().unwrap().len(), 8);
     assert_eq!(
@@ -204,12 +207,16 @@ async fn refusals_have_the_shape_clients_know() {
 
 #[tokio::test]
 async fn a_stop_lets_the_answer_in_flight_finish() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, stop.clone()));
+    let server = serve(listener, stop.clone());
+    let client = stop_after_the_first_byte(address, &stop);
+    let ((), answer) = tokio::join!(server, client);
+    assert!(answer.contains("data: [DONE]"));
+}
 
+async fn stop_after_the_first_byte(address: SocketAddr, stop: &CancellationToken) -> String {
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
     let body = chat(&json!({"stream": true})).to_string();
     let head = format!(
@@ -221,6 +228,5 @@ async fn a_stop_lets_the_answer_in_flight_finish() {
     socket.read_exact(&mut answer).await.unwrap();
     stop.cancel();
     socket.read_to_end(&mut answer).await.unwrap();
-    assert!(String::from_utf8(answer).unwrap().contains("data: [DONE]"));
-    server.await.unwrap();
+    String::from_utf8(answer).unwrap()
 }
