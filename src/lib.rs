@@ -1,3 +1,10 @@
 //! Tollgate: a multi-tenant API key gateway for LLM APIs.
 
+pub mod cache;
 pub mod domain;
+pub mod gateway;
+pub mod ledger;
+pub mod lifecycle;
+pub mod providers;
+pub mod sandbox;
+pub mod server;
