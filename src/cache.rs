@@ -1,0 +1,143 @@
+//! Who the keys belong to, kept in memory so that the request path touches no database: bounded, one
+//! look-up at a time per key, unknown keys remembered briefly. [`follow`](Callers::follow) drops
+//! what another process changed, within a second.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
+use quick_cache::sync::Cache;
+use tokio::sync::Semaphore;
+
+use crate::domain::key::SecretHash;
+use crate::gateway::Limiters;
+use crate::ledger::Ledger;
+use crate::store::callers::find_by_secret;
+use crate::store::{Db, StoreError};
+
+mod caller;
+mod follow;
+
+pub use caller::{Caller, Scope};
+
+const MOST_KEYS: usize = 100_000;
+const UNKNOWN_FOR: Duration = Duration::from_secs(1);
+/// Look-ups at once: a flood of unknown keys must not take the store's connections.
+const LOOKUPS: usize = 8;
+
+/// All callers that are known or known to be unknown.
+pub struct Callers {
+    db: Db,
+    ledger: Arc<Ledger>,
+    limiters: Arc<Limiters>,
+    entries: Cache<SecretHash, Entry>,
+    lookups: Semaphore,
+    /// Counts changes seen. An entry read before a change is never kept after it.
+    generation: RwLock<u64>,
+    store_seen: Mutex<Instant>,
+    grace: Duration,
+}
+
+#[derive(Clone)]
+enum Entry {
+    Known(Arc<Caller>),
+    Unknown { until: Instant },
+}
+
+/// Why a secret has no caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookupError {
+    /// It is nobody's.
+    Unknown,
+    /// Nobody can tell, because the store is away.
+    Unavailable,
+}
+
+impl Callers {
+    /// An empty cache. `grace` is how long it answers from memory while the store is away.
+    pub fn new(db: Db, ledger: Arc<Ledger>, limiters: Arc<Limiters>, grace: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            db,
+            ledger,
+            limiters,
+            entries: Cache::new(MOST_KEYS),
+            lookups: Semaphore::new(LOOKUPS),
+            generation: RwLock::new(0),
+            store_seen: Mutex::new(Instant::now()),
+            grace,
+        })
+    }
+
+    /// The caller that `secret` belongs to. Whether it may call now is for the caller to check.
+    pub async fn find(&self, secret: &SecretHash) -> Result<Arc<Caller>, LookupError> {
+        let entry = match self.entries.get(secret) {
+            Some(entry) if !entry.is_stale() => entry,
+            Some(_) => {
+                self.entries.remove(secret);
+                self.load(secret).await?
+            }
+            None => self.load(secret).await?,
+        };
+        match entry {
+            Entry::Unknown { .. } => Err(LookupError::Unknown),
+            Entry::Known(_) if self.is_store_lost() => Err(LookupError::Unavailable),
+            Entry::Known(caller) => Ok(caller),
+        }
+    }
+
+    /// How many keys are kept.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The first to ask reads; who asks meanwhile waits for the same answer.
+    async fn load(&self, secret: &SecretHash) -> Result<Entry, LookupError> {
+        let guard = match self.entries.get_value_or_guard_async(secret).await {
+            Ok(entry) => return Ok(entry),
+            Err(guard) => guard,
+        };
+        loop {
+            let before = *self.generation.read();
+            let entry = self.read(secret).await.map_err(|error| {
+                tracing::error!(%error, "a key could not be looked up");
+                LookupError::Unavailable
+            })?;
+            let now = self.generation.read();
+            if *now == before {
+                // A change that comes now waits for this lock, and finds the entry to drop.
+                let _ = guard.insert(entry.clone());
+                return Ok(entry);
+            }
+        }
+    }
+
+    async fn read(&self, secret: &SecretHash) -> Result<Entry, StoreError> {
+        let _place = self.lookups.acquire().await.map_err(|closed| StoreError::unavailable(&closed))?;
+        let row = find_by_secret(&self.db, secret).await?;
+        self.store_answered();
+        let Some(row) = row else {
+            return Ok(Entry::Unknown { until: Instant::now() + UNKNOWN_FOR });
+        };
+        let caller = Caller::build(row, &self.limiters, &self.ledger).await?;
+        Ok(Entry::Known(Arc::new(caller)))
+    }
+
+    fn store_answered(&self) {
+        *self.store_seen.lock() = Instant::now();
+    }
+
+    fn is_store_lost(&self) -> bool {
+        self.store_seen.lock().elapsed() > self.grace
+    }
+}
+
+impl Entry {
+    fn is_stale(&self) -> bool {
+        matches!(self, Self::Unknown { until } if *until <= Instant::now())
+    }
+}

@@ -1,0 +1,131 @@
+//! A key with everything that a call through it needs to know, as it was read together.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::domain::key::SecretHash;
+use crate::domain::limits::Limits;
+use crate::domain::model_access::ModelAccess;
+use crate::domain::tenant::{
+    KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId, ScopeId,
+};
+use crate::domain::time::Timestamp;
+use crate::gateway::{Gates, Limiters};
+use crate::ledger::{Cover, Ledger};
+use crate::store::StoreError;
+use crate::store::callers::CallerRow;
+
+/// The owner of a secret.
+pub struct Caller {
+    /// Its tenant.
+    pub organisation_id: OrganisationId,
+    /// Its project.
+    pub project_id: ProjectId,
+    /// Itself.
+    pub key_id: KeyId,
+    /// The secret that was presented.
+    pub secret: SecretHash,
+    /// Whether the tenant's keys may call.
+    pub organisation_status: OrganisationStatus,
+    /// Whether this key may call.
+    pub status: KeyStatus,
+    /// When the key stops working.
+    pub expires_at: Option<Timestamp>,
+    /// When this secret stops working, if the key was rotated away from it.
+    pub grace_until: Option<Timestamp>,
+    scopes: [Scope; 3],
+}
+
+/// What limits a call at one level.
+pub struct Scope {
+    /// Which organisation, project or key.
+    pub id: ScopeId,
+    /// Its rate limits.
+    pub gates: Gates,
+    limits: Limits,
+    models: ModelAccess,
+    cover: ArcSwap<Cover>,
+}
+
+impl Caller {
+    /// Makes a row ready for calls.
+    pub async fn build(
+        row: CallerRow,
+        limiters: &Limiters,
+        ledger: &Ledger,
+    ) -> Result<Self, StoreError> {
+        let CallerRow { organisation, project, key, grace_until, secret } = row;
+        let levels = [
+            (ScopeId::Organisation(organisation.id), organisation.limits, organisation.models),
+            (ScopeId::Project(project.id), project.limits, project.models),
+            (ScopeId::Key(key.id), key.limits, key.models),
+        ];
+        let [outer, middle, inner] = levels.map(|(id, limits, models)| {
+            Scope::build(id, limits, models.as_deref(), limiters)
+        });
+        let scopes = [outer?, middle?, inner?];
+        for scope in &scopes {
+            scope.open(ledger).await?;
+        }
+        Ok(Self {
+            organisation_id: organisation.id,
+            project_id: project.id,
+            key_id: key.id,
+            secret,
+            organisation_status: organisation.status,
+            status: key.status,
+            expires_at: key.expires_at,
+            grace_until,
+            scopes,
+        })
+    }
+
+    /// Organisation, project and key, in the order in which their limits apply.
+    pub fn scopes(&self) -> &[Scope; 3] {
+        &self.scopes
+    }
+
+    /// Whether all three allow `model`.
+    pub fn may_call(&self, model: &str) -> bool {
+        self.scopes.iter().all(|scope| scope.models.allows(model))
+    }
+
+    /// The budgets that cover its calls, as last seen.
+    pub fn covers(&self) -> impl Iterator<Item = Arc<Cover>> {
+        self.scopes.iter().map(|scope| scope.cover.load_full())
+    }
+}
+
+impl Scope {
+    fn build(
+        id: ScopeId,
+        limits: Limits,
+        models: Option<&[String]>,
+        limiters: &Limiters,
+    ) -> Result<Self, StoreError> {
+        let models = ModelAccess::compile(models);
+        Ok(Self {
+            id,
+            gates: limiters.gates(id, &limits),
+            limits,
+            models: models.map_err(|error| StoreError::corrupt(&error))?,
+            cover: ArcSwap::new(Cover::none()),
+        })
+    }
+
+    /// The budgets that cover its calls, opened anew when a period has ended.
+    pub async fn cover(&self, ledger: &Ledger, now: Timestamp) -> Result<Arc<Cover>, StoreError> {
+        let cover = self.cover.load_full();
+        if !cover.is_over(now) {
+            return Ok(cover);
+        }
+        self.open(ledger).await
+    }
+
+    async fn open(&self, ledger: &Ledger) -> Result<Arc<Cover>, StoreError> {
+        let cover = ledger.cover(self.id, &self.limits).await?;
+        self.cover.store(Arc::clone(&cover));
+        Ok(cover)
+    }
+}

@@ -1,0 +1,190 @@
+//! Reserves from every budget that covers the call, or refuses. What passes here holds what it may
+//! use until it is settled, exactly once.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderValue, Response};
+use smallvec::SmallVec;
+use tower::{Layer, Service};
+
+use super::access_log::Answering;
+use super::answer::Answer;
+use super::inspect::Endpoint;
+use super::rate_limit::Limited;
+use super::refusal::Refusal;
+use crate::domain::quota::{Need, Period, Unit};
+use crate::ledger::{Budget, Cover, Hold, Intent, Ledger, Shortage};
+
+/// What a provider may add to an open-ended prompt when the model declares no window.
+const OPEN_ENDED_TOKENS: i64 = 16_384;
+
+/// A call that holds what it may use; only such a call can reach a provider.
+pub struct Held {
+    /// The call so far.
+    pub limited: Limited,
+    /// What it holds.
+    pub hold: Hold,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct QuotaLayer {
+    ledger: Arc<Ledger>,
+    default_cap: i64,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Quota<S> {
+    ledger: Arc<Ledger>,
+    default_cap: i64,
+    inner: S,
+}
+
+/// Reserves from `ledger`, taking `default_cap` output tokens where neither client nor model says.
+pub fn layer(ledger: &Arc<Ledger>, default_cap: i64) -> QuotaLayer {
+    QuotaLayer { ledger: Arc::clone(ledger), default_cap }
+}
+
+impl<S> Layer<S> for QuotaLayer {
+    type Service = Quota<S>;
+
+    fn layer(&self, inner: S) -> Quota<S> {
+        Quota {
+            ledger: Arc::clone(&self.ledger),
+            default_cap: self.default_cap,
+            inner,
+        }
+    }
+}
+
+impl<S> Service<Limited> for Quota<S>
+where
+    S: Service<Held, Response = Response<Answer>, Error = Refusal, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
+    type Response = Response<Answer>;
+    type Error = Refusal;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, limited: Limited) -> Answering {
+        let (ledger, default_cap) = (Arc::clone(&self.ledger), self.default_cap);
+        let mut inner = self.inner.clone();
+        Box::pin(async move {
+            let hold = reserve(&ledger, &limited, default_cap).await?;
+            let cap = hold.shrunk_cap();
+            let mut response = inner.call(Held { limited, hold }).await?;
+            if let Some(cap) = cap {
+                response.headers_mut().insert("x-tollgate-output-cap", HeaderValue::from(cap));
+            }
+            Ok(response)
+        })
+    }
+}
+
+async fn reserve(
+    ledger: &Arc<Ledger>,
+    limited: &Limited,
+    default_cap: i64,
+) -> Result<Hold, Refusal> {
+    let covers = covers(ledger, limited).await?;
+    let need = limited.need(default_cap);
+    ledger.reserve(limited.intent(), need, &covers).map_err(refusal)
+}
+
+/// The budgets of organisation, project and key; read anew only when a period has ended.
+async fn covers(ledger: &Ledger, limited: &Limited) -> Result<SmallVec<[Arc<Cover>; 3]>, Refusal> {
+    let inspected = &limited.routed.inspected;
+    let mut covers = SmallVec::new();
+    for scope in inspected.caller.scopes() {
+        let cover = scope.cover(ledger, inspected.at).await;
+        covers.push(cover.map_err(|error| {
+            tracing::error!(%error, scope = scope.id.kind(), "a budget could not be read");
+            Refusal::LedgerUnavailable
+        })?);
+    }
+    Ok(covers)
+}
+
+impl Limited {
+    fn need(&self, default_cap: i64) -> Need {
+        let facts = &self.routed.inspected.facts;
+        let model = &self.routed.route.facts;
+        let parts = facts.parts.saturating_mul(model.part_tokens);
+        let window = model.context_window.unwrap_or(OPEN_ENDED_TOKENS);
+        let added = if facts.is_open_ended { window } else { 0 };
+        let prompt = [facts.text_bytes, parts, added, model.prompt_overhead];
+        Need {
+            prompt: prompt.into_iter().fold(0, i64::saturating_add),
+            choices: facts.choices,
+            cap: facts.cap.or(model.max_output_tokens).unwrap_or(default_cap),
+        }
+    }
+
+    fn intent(&self) -> Intent {
+        let (inspected, route) = (&self.routed.inspected, &self.routed.route);
+        let caller = &inspected.caller;
+        let model = inspected.facts.model.clone();
+        Intent {
+            id: inspected.id,
+            at: inspected.at,
+            started: inspected.started,
+            organisation_id: caller.organisation_id,
+            project_id: caller.project_id,
+            key_id: caller.key_id,
+            secret: caller.secret,
+            provider: Arc::clone(&route.provider.name),
+            upstream_model: route.upstream.as_deref().map_or_else(|| model.clone(), str::to_owned),
+            model,
+            endpoint: inspected.endpoint.name(),
+            is_stream: inspected.facts.is_stream,
+            prompt_estimate: self.routed.prompt_estimate(),
+            price: route.facts.price,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Its name in the records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat.completions",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+        }
+    }
+}
+
+fn refusal(shortage: Shortage) -> Refusal {
+    match shortage {
+        Shortage::Held(budget) => Refusal::QuotaHeld { scope: budget.key.scope.kind() },
+        Shortage::Exhausted(budget) => Refusal::QuotaExhausted {
+            scope: budget.key.scope.kind(),
+            limit: describe(&budget),
+            resets_at: budget.key.period.end(budget.key.start).map(|end| end.to_string()),
+        },
+        Shortage::Backlog => Refusal::LedgerUnavailable,
+    }
+}
+
+fn describe(budget: &Budget) -> String {
+    let amount = budget.amount().unwrap_or_default();
+    let unit = match budget.key.unit {
+        Unit::Tokens => "tokens",
+        Unit::Requests => "requests",
+    };
+    let period = match budget.key.period {
+        Period::None => "in total",
+        Period::Day => "per day",
+        Period::Week => "per week",
+        Period::Month => "per month",
+    };
+    format!("{amount} {unit} {period}")
+}
