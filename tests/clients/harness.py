@@ -106,7 +106,7 @@ def node(env: dict) -> int:
         shutil.copy(source, NODE_PROJECT / source.name)
         if source.name.endswith(".test.mjs"):
             tests.append(source.name)
-    command = [os.environ.get("NODE", "node"), "--test", "--test-reporter=tap", *tests]
+    command = [os.environ.get("NODE", "node"), "--test", "--test-reporter=spec", *tests]
     return subprocess.run(command, cwd=NODE_PROJECT, env=env).returncode
 
 

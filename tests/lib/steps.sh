@@ -52,7 +52,7 @@ log_of() {
   echo "$LOGS/${1// /-}.log"
 }
 
-# Adds up the closing lines of nextest, cargo test, pytest and node's TAP reporter.
+# Adds up the closing lines of nextest, cargo test, pytest and node's test runner.
 count_tests() {
   sed 's/\x1b\[[0-9;]*m//g' | awk '
     function number_before(word,    i) {
@@ -63,8 +63,8 @@ count_tests() {
       good += number_before("passed")
       bad += number_before("failed") + number_before("errors?") + number_before("timed")
     }
-    /^# pass [0-9]+$/ { good += $3 }
-    /^# (fail|cancelled) [0-9]+$/ { bad += $3 }
+    /^(#|ℹ) pass [0-9]+$/ { good += $3 }
+    /^(#|ℹ) (fail|cancelled) [0-9]+$/ { bad += $3 }
     END { print good + 0, bad + 0 }'
 }
 
@@ -74,7 +74,7 @@ summary() {
     failures+=("$unfinished")
     failed=$((failed + 1))
   fi
-  ((${#failures[@]} == 0)) || printf '\nfailed: %s\n' "$(IFS=,; echo "${failures[*]}")"
+  ((${#failures[@]} == 0)) || printf 'failed: %s\n' "${failures[@]}"
   printf '\n%d passed, %d failed\n' "$passed" "$failed"
   ((failed == 0))
 }

@@ -1,5 +1,7 @@
 """After the gateway stopped: nothing it left behind holds a secret."""
 
+import base64
+
 import pytest
 
 import leaks
@@ -17,6 +19,17 @@ def places(stage) -> dict[str, bytes]:
 
 def test_the_search_finds_what_is_there(stage, places):
     assert leaks.holding(stage.organization, places), "not even the organisation's name is found"
+
+
+@pytest.mark.parametrize("coded", [
+    str.encode,
+    lambda secret: secret.encode().hex().encode(),
+    lambda secret: base64.b64encode(f"user:{secret}".encode()),
+    lambda secret: base64.b64encode(f"Bearer {secret}".encode()),
+])
+def test_the_search_finds_a_planted_secret(coded):
+    secret = "sk-0123456789abcdefghijklmnopqrstuvwxyz"
+    assert leaks.holding(secret, {"log": b"before " + coded(secret) + b" after"}) == ["log"]
 
 
 def test_the_provider_did_get_its_credential(stage):
