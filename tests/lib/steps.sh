@@ -40,11 +40,13 @@ suite() {
 
 run_step() {
   local name="$1" begin=$SECONDS status=0 word=ok
+  unfinished="$name"
   shift
   printf '\n== %s\n' "$name"
   "$@" 2>&1 | tee "$(log_of "$name")" || status=$?
   ((status == 0)) || word=FAILED
   printf -- '-- %s: %s after %d s\n' "$name" "$word" $((SECONDS - begin))
+  unfinished=""
   return "$status"
 }
 
