@@ -64,7 +64,7 @@ impl ConfigError {
         Self::Value(format!("{}; correct it", lines.join(" ").trim_end()))
     }
 
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Value(message.into())
     }
 }
