@@ -158,6 +158,12 @@ impl Config {
         self.database_url.clone().unwrap_or_else(embedded)
     }
 
+    /// Uses the embedded database in `data_dir`, whatever was configured.
+    pub fn embed_in(&mut self, data_dir: PathBuf) {
+        self.data_dir = data_dir;
+        self.database_url = None;
+    }
+
     /// The effective configuration with its secrets redacted, to be printed.
     pub fn show(&self) -> &toml::Table {
         &self.effective

@@ -1,0 +1,139 @@
+//! What a command prints: JSON for scripts, tables and lines for people, CSV for spreadsheets.
+
+use std::io::{self, Write, stdout};
+
+use serde::Serialize;
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts
+    Json,
+}
+
+/// Prints answers on stdout.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Printer {
+    output: Output,
+}
+
+/// A list as scripts read it.
+#[derive(Serialize)]
+struct List<'a, T> {
+    data: &'a [T],
+}
+
+/// A thing that has a line in a table.
+pub(super) trait Row: Serialize {
+    /// The names of its cells.
+    const HEADER: &'static [&'static str];
+
+    /// Its cells, as many as the header has.
+    fn cells(&self) -> Vec<String>;
+}
+
+impl Printer {
+    pub(super) fn new(output: Output) -> Self {
+        Self { output }
+    }
+
+    pub(super) fn is_json(self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// Prints one answer, as `text` for people.
+    pub(super) fn answer(
+        self,
+        value: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        let line = if self.is_json() {
+            serde_json::to_string(value)?
+        } else {
+            text()
+        };
+        Ok(writeln!(stdout(), "{}", line.trim_end())?)
+    }
+
+    /// Prints a list.
+    pub(super) fn list<T: Row>(self, rows: &[T]) -> anyhow::Result<()> {
+        self.answer(&List { data: rows }, || table(rows))
+    }
+}
+
+/// `rows` in columns as wide as their widest cell.
+pub(super) fn table<T: Row>(rows: &[T]) -> String {
+    let header = T::HEADER.iter().map(|name| name.to_uppercase()).collect();
+    let lines: Vec<Vec<String>> = [header]
+        .into_iter()
+        .chain(rows.iter().map(Row::cells))
+        .collect();
+    let widths: Vec<usize> = (0..T::HEADER.len())
+        .map(|column| {
+            let cells = lines.iter().filter_map(|line| line.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    lines.iter().map(|line| padded(line, &widths)).collect()
+}
+
+fn padded(line: &[String], widths: &[usize]) -> String {
+    let cells = line.iter().zip(widths);
+    let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
+    let line = cells.collect::<Vec<_>>().join("  ");
+    format!("{}\n", line.trim_end())
+}
+
+/// Writes one line of CSV.
+pub(super) fn write_csv<'a>(
+    out: &mut impl Write,
+    cells: impl IntoIterator<Item = &'a str>,
+) -> io::Result<()> {
+    let cells: Vec<String> = cells.into_iter().map(csv_cell).collect();
+    writeln!(out, "{}", cells.join(","))
+}
+
+/// A spreadsheet takes a cell that begins with certain characters for a formula and would run it; a
+/// quote in front keeps it text.
+fn csv_cell(cell: &str) -> String {
+    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let guard = if is_formula { "'" } else { "" };
+    if cell.contains([',', '"', '\n', '\r']) {
+        return format!("\"{guard}{}\"", cell.replace('"', "\"\""));
+    }
+    format!("{guard}{cell}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Pair(&'static str, &'static str);
+
+    impl Row for Pair {
+        const HEADER: &'static [&'static str] = &["name", "value"];
+
+        fn cells(&self) -> Vec<String> {
+            vec![self.0.to_owned(), self.1.to_owned()]
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let text = table(&[Pair("a", "1"), Pair("größer", "2")]);
+        assert_eq!(text, "NAME    VALUE\na       1\ngrößer  2\n");
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it_and_disarms_formulas() {
+        let mut out = Vec::new();
+        let cells = ["plain", "a,b", "say \"x\"", "=1+1", "-1,2", ""];
+        write_csv(&mut out, cells).unwrap();
+        let line = String::from_utf8(out).unwrap();
+        assert_eq!(line, "plain,\"a,b\",\"say \"\"x\"\"\",'=1+1,\"'-1,2\",\n");
+    }
+}
