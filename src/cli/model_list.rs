@@ -28,3 +28,34 @@ impl FromStr for ModelList {
         Ok(Self(Some(checked.collect::<Result<_, _>>()?)))
     }
 }
+
+/// An allowlist in a few words, for tables.
+pub(super) fn summary(models: Option<&[String]>) -> String {
+    match models {
+        None => "all".to_owned(),
+        Some([]) => "none".to_owned(),
+        Some(names) => names.join(","),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> Option<Vec<String>> {
+        text.parse::<ModelList>().unwrap().0
+    }
+
+    #[test]
+    fn all_is_no_list_and_nothing_an_empty_one() {
+        assert_eq!(list("all"), None);
+        assert_eq!(list(""), Some(vec![]));
+        assert_eq!(list("a, b*,"), Some(vec!["a".to_owned(), "b*".to_owned()]));
+    }
+
+    #[test]
+    fn none_is_refused_because_it_could_mean_either() {
+        assert!("none".parse::<ModelList>().is_err());
+        assert!("a b".parse::<ModelList>().is_err());
+    }
+}

@@ -68,3 +68,35 @@ impl FromStr for Grace {
         span.map_err(|_| "write a span such as 24h, or 0 to end the old secret now")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_a_span_a_time_or_none() {
+        let now = Timestamp::parse("2026-12-01T00:00:00Z").unwrap();
+        let expiry = |text: &str| text.parse::<Expiry>().map(|expiry| expiry.resolve(now));
+        assert_eq!(expiry("none"), Ok(None));
+        assert_eq!(expiry("30d"), Ok(Timestamp::parse("2026-12-31T00:00:00Z")));
+        let time = "2027-01-31T12:00:00+02:00";
+        assert_eq!(expiry(time), Ok(Timestamp::parse(time)));
+        for text in ["", "30", "soon", "2027-01-31", "-3d"] {
+            assert!(expiry(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_means_its_start_in_utc() {
+        let start = Timestamp::parse("2026-12-01T00:00:00Z").unwrap();
+        assert_eq!("2026-12-01".parse(), Ok(Moment(start)));
+        assert!("2026-13-01".parse::<Moment>().is_err());
+    }
+
+    #[test]
+    fn a_grace_can_be_nothing() {
+        assert_eq!("0".parse(), Ok(Grace(Duration::ZERO)));
+        assert_eq!("24h".parse(), Ok(Grace(Duration::from_hours(24))));
+        assert!("24".parse::<Grace>().is_err());
+    }
+}
