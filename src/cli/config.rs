@@ -36,7 +36,12 @@ fn check(warnings: &[String], printer: Printer) -> anyhow::Result<()> {
         warnings,
     };
     printer.answer(&checked, || {
-        let warnings = warnings.iter().map(|warning| format!("warning: {warning}\n"));
-        format!("{}The configuration is valid.", warnings.collect::<String>())
+        let warnings = warnings
+            .iter()
+            .map(|warning| format!("warning: {warning}\n"));
+        format!(
+            "{}The configuration is valid.",
+            warnings.collect::<String>()
+        )
     })
 }

@@ -3,8 +3,6 @@
 
 mod view;
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
@@ -203,17 +201,18 @@ impl Rotate {
     async fn run(self, session: &Session) -> anyhow::Result<()> {
         let id = self.named.find(session).await?.id;
         let now = session.now();
-        let Grace(grace): Grace = self.grace;
         let secret = fresh_secret()?;
         let (hash, display) = (secret.hash(), secret.display());
-        let key = keys::rotate(&session.db, id, &hash, &display, now.plus(grace), now).await?;
-        let created = Created::of(session, key, &secret).await?;
-        created.print(session)?;
-        if !session.printer.is_json() && grace > Duration::ZERO {
-            let until = now.plus(grace);
-            return session.printer.note(&format!("The old secret works until {until}."));
-        }
-        Ok(())
+        let key = keys::rotate(
+            &session.db,
+            id,
+            &hash,
+            &display,
+            now.plus(self.grace.0),
+            now,
+        )
+        .await?;
+        Created::of(session, key, &secret).await?.print(session)
     }
 }
 

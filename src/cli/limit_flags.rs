@@ -203,7 +203,12 @@ mod tests {
         let moved = flags("--quota-period month").unwrap().change(&old).unwrap();
         let expected = limits(r#"{"quota":{"amount":5,"period":"month"}}"#);
         assert_eq!(moved, Some(expected));
-        assert!(flags("--quota-period day").unwrap().change(&Limits::default()).is_err());
+        assert!(
+            flags("--quota-period day")
+                .unwrap()
+                .change(&Limits::default())
+                .is_err()
+        );
     }
 
     #[test]
@@ -216,8 +221,16 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for line in ["--rpm -1", "--rpm=-1", "--rpm 4294967296", "--quota=-5", "--quota 1.5",
-            "--quota 1000000000000001", "--quota-period year", "--tpm all"] {
+        for line in [
+            "--rpm -1",
+            "--rpm=-1",
+            "--rpm 4294967296",
+            "--quota=-5",
+            "--quota 1.5",
+            "--quota 1000000000000001",
+            "--quota-period year",
+            "--tpm all",
+        ] {
             assert!(flags(line).is_err(), "{line}");
         }
     }

@@ -11,5 +11,7 @@ struct Migrated {
 
 pub(super) fn report(session: &Session) -> anyhow::Result<()> {
     let answer = Migrated { migrated: true };
-    session.printer.answer(&answer, || "The database is up to date.".to_owned())
+    session
+        .printer
+        .answer(&answer, || "The database is up to date.".to_owned())
 }

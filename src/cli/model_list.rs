@@ -20,7 +20,10 @@ impl FromStr for ModelList {
             }
             _ => {}
         }
-        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let names = text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
         let checked = names.map(|name| match ModelPattern::parse(name) {
             Ok(_) => Ok(name.to_owned()),
             Err(error) => Err(format!("{name:?}: {error}")),

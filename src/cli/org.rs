@@ -106,7 +106,10 @@ fn print(session: &Session, organisation: Organisation, done: &str) -> anyhow::R
     let view = View::from(organisation);
     session.printer.answer(&view, || {
         let limits = summary(&view.limits);
-        format!("{done} organisation {} ({}), limits: {limits}", view.name, view.id)
+        format!(
+            "{done} organisation {} ({}), limits: {limits}",
+            view.name, view.id
+        )
     })
 }
 
@@ -132,7 +135,12 @@ impl Row for View {
             OrganisationStatus::Suspended => "suspended",
         };
         let id = self.id.to_string();
-        vec![id, self.name.clone(), status.to_owned(), summary(&self.limits)]
+        vec![
+            id,
+            self.name.clone(),
+            status.to_owned(),
+            summary(&self.limits),
+        ]
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write, stdout};
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -58,20 +59,38 @@ impl Printer {
         Ok(writeln!(stdout(), "{}", line.trim_end())?)
     }
 
-    /// Prints a list.
+    /// Prints a list of things that know their cells.
     pub(super) fn list<T: Row>(self, rows: &[T]) -> anyhow::Result<()> {
-        self.answer(&List { data: rows }, || table(rows))
+        self.answer(&List { data: rows }, || {
+            table(T::HEADER, rows.iter().map(Row::cells))
+        })
+    }
+
+    /// Prints a list whose cells are the fields that `columns` name.
+    pub(super) fn fields<T: Serialize>(self, rows: &[T], columns: &[&str]) -> anyhow::Result<()> {
+        let cells: Result<Vec<_>, _> = rows.iter().map(|row| cells(row, columns)).collect();
+        let cells = cells?;
+        self.answer(&List { data: rows }, || table(columns, cells))
     }
 }
 
-/// `rows` in columns as wide as their widest cell.
-pub(super) fn table<T: Row>(rows: &[T]) -> String {
-    let header = T::HEADER.iter().map(|name| name.to_uppercase()).collect();
-    let lines: Vec<Vec<String>> = [header]
-        .into_iter()
-        .chain(rows.iter().map(Row::cells))
-        .collect();
-    let widths: Vec<usize> = (0..T::HEADER.len())
+/// The fields of `row` that `columns` name, as text; a missing one is empty.
+pub(super) fn cells(row: &impl Serialize, columns: &[&str]) -> serde_json::Result<Vec<String>> {
+    let row = serde_json::to_value(row)?;
+    let text = |column: &&str| match row.get(*column) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    Ok(columns.iter().map(text).collect())
+}
+
+/// Lines in columns as wide as their widest cell.
+fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let header = header.iter().map(|name| name.to_uppercase()).collect();
+    let lines: Vec<Vec<String>> = [header].into_iter().chain(rows).collect();
+    let columns = lines.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns)
         .map(|column| {
             let cells = lines.iter().filter_map(|line| line.get(column));
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -80,7 +99,8 @@ pub(super) fn table<T: Row>(rows: &[T]) -> String {
     lines.iter().map(|line| padded(line, &widths)).collect()
 }
 
-fn padded(line: &[String], widths: &[usize]) -> String {
+/// One line whose cells are at least as wide as `widths`.
+pub(super) fn padded(line: &[String], widths: &[usize]) -> String {
     let cells = line.iter().zip(widths);
     let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
     let line = cells.collect::<Vec<_>>().join("  ");
@@ -88,11 +108,9 @@ fn padded(line: &[String], widths: &[usize]) -> String {
 }
 
 /// Writes one line of CSV.
-pub(super) fn write_csv<'a>(
-    out: &mut impl Write,
-    cells: impl IntoIterator<Item = &'a str>,
-) -> io::Result<()> {
-    let cells: Vec<String> = cells.into_iter().map(csv_cell).collect();
+pub(super) fn write_csv(out: &mut impl Write, cells: &[impl AsRef<str>]) -> io::Result<()> {
+    let cells = cells.iter().map(|cell| csv_cell(cell.as_ref()));
+    let cells: Vec<String> = cells.collect();
     writeln!(out, "{}", cells.join(","))
 }
 
@@ -111,28 +129,27 @@ fn csv_cell(cell: &str) -> String {
 mod tests {
     use super::*;
 
-    #[derive(Serialize)]
-    struct Pair(&'static str, &'static str);
-
-    impl Row for Pair {
-        const HEADER: &'static [&'static str] = &["name", "value"];
-
-        fn cells(&self) -> Vec<String> {
-            vec![self.0.to_owned(), self.1.to_owned()]
-        }
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let line = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+        let text = table(&["name", "value"], [line("a", "1"), line("größer", "2")]);
+        assert_eq!(text, "NAME    VALUE\na       1\ngrößer  2\n");
     }
 
     #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let text = table(&[Pair("a", "1"), Pair("größer", "2")]);
-        assert_eq!(text, "NAME    VALUE\na       1\ngrößer  2\n");
+    fn fields_become_cells_in_the_order_of_the_columns() {
+        let row = serde_json::json!({"b": 2, "a": "x", "c": null});
+        assert_eq!(
+            cells(&row, &["a", "b", "c", "d"]).unwrap(),
+            ["x", "2", "", ""]
+        );
     }
 
     #[test]
     fn csv_quotes_what_needs_it_and_disarms_formulas() {
         let mut out = Vec::new();
         let cells = ["plain", "a,b", "say \"x\"", "=1+1", "-1,2", ""];
-        write_csv(&mut out, cells).unwrap();
+        write_csv(&mut out, &cells).unwrap();
         let line = String::from_utf8(out).unwrap();
         assert_eq!(line, "plain,\"a,b\",\"say \"\"x\"\"\",'=1+1,\"'-1,2\",\n");
     }

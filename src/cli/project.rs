@@ -113,7 +113,11 @@ impl Create {
         let (db, now) = (&session.db, session.now());
         let created =
             projects::create(db, organisation, name, &limits, models.as_deref(), now).await;
-        print(session, created.map_err(|error| taken(error, name))?, "Created")
+        print(
+            session,
+            created.map_err(|error| taken(error, name))?,
+            "Created",
+        )
     }
 }
 
@@ -152,7 +156,10 @@ async fn delete(session: &Session, named: &Named) -> anyhow::Result<()> {
 fn print(session: &Session, project: Project, done: &str) -> anyhow::Result<()> {
     let view = View::from(project);
     session.printer.answer(&view, || {
-        let (models, limits) = (model_list::summary(view.models.as_deref()), summary(&view.limits));
+        let (models, limits) = (
+            model_list::summary(view.models.as_deref()),
+            summary(&view.limits),
+        );
         let (name, id) = (&view.name, view.id);
         format!("{done} project {name} ({id}), models: {models}, limits: {limits}")
     })
@@ -177,6 +184,11 @@ impl Row for View {
 
     fn cells(&self) -> Vec<String> {
         let models = model_list::summary(self.models.as_deref());
-        vec![self.id.to_string(), self.name.clone(), models, summary(&self.limits)]
+        vec![
+            self.id.to_string(),
+            self.name.clone(),
+            models,
+            summary(&self.limits),
+        ]
     }
 }
