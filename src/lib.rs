@@ -1,6 +1,8 @@
 //! Tollgate: a multi-tenant API key gateway for LLM APIs.
 
 pub mod cache;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod gateway;
 pub mod ledger;
@@ -8,3 +10,5 @@ pub mod lifecycle;
 pub mod providers;
 pub mod sandbox;
 pub mod server;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,169 @@
+//! The command line. A command ends with 0 (done), 1 (failed), 2 (wrong usage) or 78 (wrong
+//! configuration), and a failure is one line on stderr that says what to do.
+
+mod calls;
+mod completions;
+mod config;
+mod dev;
+mod failure;
+mod healthcheck;
+mod key;
+mod limit_flags;
+mod migrate;
+mod model_list;
+mod moment;
+mod org;
+mod print;
+mod project;
+mod serve;
+mod session;
+mod usage;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Sources, process_environment};
+use crate::telemetry;
+use print::{Output, Printer};
+use session::Session;
+
+/// A multi-tenant API key gateway for LLM APIs.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes, anywhere on the line.
+#[derive(Args, Debug)]
+struct GlobalFlags {
+    /// A configuration file; repeatable, the later wins
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Where the embedded database lives
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// How data is printed
+    #[arg(long, global = true, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve,
+    /// Try it out: loopback only, a fresh key and a simulated provider
+    Dev,
+    /// Apply pending migrations and exit
+    Migrate,
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Create, list and change organisations
+    #[command(subcommand)]
+    Org(org::Command),
+    /// Create, list, change and delete projects
+    #[command(subcommand)]
+    Project(project::Command),
+    /// Create, list, change, rotate and delete keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Show what an organisation used
+    Usage(usage::Arguments),
+    /// List an organisation's calls
+    Calls(calls::Arguments),
+    /// Exit with 0 if the running gateway is ready
+    Healthcheck,
+    /// Print the completions of a shell
+    Completions(completions::Arguments),
+}
+
+/// Runs the command that `arguments` (with the program's name) ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return failure::wrong_usage(&error),
+    };
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}
+
+impl Cli {
+    fn run(self) -> anyhow::Result<()> {
+        if let Command::Completions(arguments) = &self.command {
+            return arguments.run();
+        }
+        let config = self.load()?;
+        let is_server = matches!(self.command, Command::Serve | Command::Dev);
+        // A command's stdout is its answer; only a server's is its log.
+        let _log = is_server
+            .then(|| telemetry::init(&config.log_filter))
+            .transpose()?;
+        let mut runtime = if is_server {
+            tokio::runtime::Builder::new_multi_thread()
+        } else {
+            tokio::runtime::Builder::new_current_thread()
+        };
+        let runtime = runtime.enable_all().build()?;
+        runtime.block_on(self.command.run(config, Printer::new(self.global.output)))
+    }
+
+    fn load(&self) -> Result<Config, ConfigError> {
+        let sources = Sources {
+            files: &self.global.config,
+            environment: process_environment(),
+            data_dir: self.global.data_dir.as_deref(),
+        };
+        match self.command {
+            Command::Serve | Command::Config(config::Command::Check) => Config::load(sources),
+            Command::Dev => {
+                let mut config = Config::load(sources)?;
+                let flag = self.global.data_dir.clone();
+                config.embed_in(flag.unwrap_or_else(|| config.data_dir.join("dev")));
+                Ok(config)
+            }
+            _ => Config::load_without_credentials(sources),
+        }
+    }
+}
+
+impl Command {
+    async fn run(self, config: Config, printer: Printer) -> anyhow::Result<()> {
+        match self {
+            Self::Serve => serve::serve(config).await,
+            Self::Dev => dev::dev(config).await,
+            Self::Config(command) => command.run(&config, printer),
+            Self::Healthcheck => healthcheck::run(config.server.listen, printer).await,
+            stored => {
+                let session = Session::open(&config, printer).await?;
+                let result = stored.run_stored(&session).await;
+                session.close().await;
+                result
+            }
+        }
+    }
+
+    /// The commands that work on the database.
+    async fn run_stored(self, session: &Session) -> anyhow::Result<()> {
+        match self {
+            Self::Org(command) => command.run(session).await,
+            Self::Project(command) => command.run(session).await,
+            Self::Key(command) => command.run(session).await,
+            Self::Usage(arguments) => arguments.run(session).await,
+            Self::Calls(arguments) => arguments.run(session).await,
+            // Opening the session has migrated.
+            _ => migrate::report(session),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

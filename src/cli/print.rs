@@ -1,0 +1,156 @@
+//! What a command prints: JSON for scripts, tables and lines for people, CSV for spreadsheets.
+
+use std::io::{self, Write, stdout};
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts
+    Json,
+}
+
+/// Prints answers on stdout.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Printer {
+    output: Output,
+}
+
+/// A list as scripts read it.
+#[derive(Serialize)]
+struct List<'a, T> {
+    data: &'a [T],
+}
+
+/// A thing that has a line in a table.
+pub(super) trait Row: Serialize {
+    /// The names of its cells.
+    const HEADER: &'static [&'static str];
+
+    /// Its cells, as many as the header has.
+    fn cells(&self) -> Vec<String>;
+}
+
+impl Printer {
+    pub(super) fn new(output: Output) -> Self {
+        Self { output }
+    }
+
+    pub(super) fn is_json(self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// Prints one answer, as `text` for people.
+    pub(super) fn answer(
+        self,
+        value: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        let line = if self.is_json() {
+            serde_json::to_string(value)?
+        } else {
+            text()
+        };
+        Ok(writeln!(stdout(), "{}", line.trim_end())?)
+    }
+
+    /// Prints a list of things that know their cells.
+    pub(super) fn list<T: Row>(self, rows: &[T]) -> anyhow::Result<()> {
+        self.answer(&List { data: rows }, || {
+            table(T::HEADER, rows.iter().map(Row::cells))
+        })
+    }
+
+    /// Prints a list whose cells are the fields that `columns` name.
+    pub(super) fn fields<T: Serialize>(self, rows: &[T], columns: &[&str]) -> anyhow::Result<()> {
+        let cells: Result<Vec<_>, _> = rows.iter().map(|row| cells(row, columns)).collect();
+        let cells = cells?;
+        self.answer(&List { data: rows }, || table(columns, cells))
+    }
+}
+
+/// The fields of `row` that `columns` name, as text; a missing one is empty.
+pub(super) fn cells(row: &impl Serialize, columns: &[&str]) -> serde_json::Result<Vec<String>> {
+    let row = serde_json::to_value(row)?;
+    let text = |column: &&str| match row.get(*column) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    Ok(columns.iter().map(text).collect())
+}
+
+/// Lines in columns as wide as their widest cell.
+fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let header = header.iter().map(|name| name.to_uppercase()).collect();
+    let lines: Vec<Vec<String>> = [header].into_iter().chain(rows).collect();
+    let columns = lines.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            let cells = lines.iter().filter_map(|line| line.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    lines.iter().map(|line| padded(line, &widths)).collect()
+}
+
+/// One line whose cells are at least as wide as `widths`.
+pub(super) fn padded(line: &[String], widths: &[usize]) -> String {
+    let cells = line.iter().zip(widths);
+    let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
+    let line = cells.collect::<Vec<_>>().join("  ");
+    format!("{}\n", line.trim_end())
+}
+
+/// Writes one line of CSV.
+pub(super) fn write_csv(out: &mut impl Write, cells: &[impl AsRef<str>]) -> io::Result<()> {
+    let cells = cells.iter().map(|cell| csv_cell(cell.as_ref()));
+    let cells: Vec<String> = cells.collect();
+    writeln!(out, "{}", cells.join(","))
+}
+
+/// A spreadsheet takes a cell that begins with certain characters for a formula and would run it; a
+/// quote in front keeps it text.
+fn csv_cell(cell: &str) -> String {
+    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let guard = if is_formula { "'" } else { "" };
+    if cell.contains([',', '"', '\n', '\r']) {
+        return format!("\"{guard}{}\"", cell.replace('"', "\"\""));
+    }
+    format!("{guard}{cell}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let line = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+        let text = table(&["name", "value"], [line("a", "1"), line("größer", "2")]);
+        assert_eq!(text, "NAME    VALUE\na       1\ngrößer  2\n");
+    }
+
+    #[test]
+    fn fields_become_cells_in_the_order_of_the_columns() {
+        let row = serde_json::json!({"b": 2, "a": "x", "c": null});
+        assert_eq!(
+            cells(&row, &["a", "b", "c", "d"]).unwrap(),
+            ["x", "2", "", ""]
+        );
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it_and_disarms_formulas() {
+        let mut out = Vec::new();
+        let cells = ["plain", "a,b", "say \"x\"", "=1+1", "-1,2", ""];
+        write_csv(&mut out, &cells).unwrap();
+        let line = String::from_utf8(out).unwrap();
+        assert_eq!(line, "plain,\"a,b\",\"say \"\"x\"\"\",'=1+1,\"'-1,2\",\n");
+    }
+}

@@ -1,0 +1,175 @@
+//! What one value alone cannot show: names that must differ, references that must resolve, ranges.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use http::Uri;
+use http::uri::Scheme;
+
+use super::error::ConfigError;
+use super::{Config, Model, Provider};
+use crate::domain::limits::LARGEST_AMOUNT;
+
+/// Checks the whole; returns what an operator should know.
+pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
+    check_server(config)?;
+    check_database(config)?;
+    check_tokens(
+        "quota.default_max_output_tokens",
+        config.quota.default_max_output_tokens,
+        1,
+    )?;
+    let mut warnings = Vec::new();
+    check_names(
+        "provider",
+        config.providers.iter().map(|provider| &provider.name),
+    )?;
+    for provider in &config.providers {
+        check_provider(provider, config.server.listen)?;
+        warnings.extend(plain_http(provider));
+    }
+    check_names("model", config.models.iter().map(|model| &model.name))?;
+    for model in &config.models {
+        check_model(model, &config.providers)?;
+        warnings.extend(undeclared(model, config.quota.default_max_output_tokens));
+    }
+    Ok(warnings)
+}
+
+fn check_server(config: &Config) -> Result<(), ConfigError> {
+    let server = &config.server;
+    let timeouts = [
+        ("header_timeout", server.header_timeout),
+        ("body_timeout", server.body_timeout),
+        ("idle_timeout", server.idle_timeout),
+    ];
+    let caps = [
+        ("max_body_bytes", server.max_body_bytes),
+        ("max_connections", server.max_connections),
+    ];
+    let zero_timeouts = timeouts.iter().filter(|(_, span)| span.is_zero());
+    let zero_caps = caps.iter().filter(|(_, cap)| *cap == 0);
+    let mut zero = zero_timeouts
+        .map(|(name, _)| name)
+        .chain(zero_caps.map(|(name, _)| name));
+    if let Some(name) = zero.next() {
+        return invalid(format!("server.{name} must be above 0; correct it"));
+    }
+    let url = server.public_url.parse::<Uri>().ok();
+    let is_absolute = url.is_some_and(|url| url.scheme().is_some() && url.host().is_some());
+    if is_absolute {
+        return Ok(());
+    }
+    invalid("server.public_url must be an absolute address such as \"https://gateway.example\"")
+}
+
+fn check_database(config: &Config) -> Result<(), ConfigError> {
+    let known = ["postgres://", "postgresql://", "sqlite:"];
+    match config.plain_database_url() {
+        Some(url) if !known.iter().any(|scheme| url.starts_with(scheme)) => {
+            invalid("database_url must begin with postgres:// or sqlite://; correct it")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_names<'a>(kind: &str, names: impl Iterator<Item = &'a String>) -> Result<(), ConfigError> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if name.trim().is_empty() {
+            return invalid(format!("a {kind} has an empty name; name it"));
+        }
+        if !seen.insert(name) {
+            return invalid(format!("two {kind}s are called {name:?}; rename one"));
+        }
+    }
+    Ok(())
+}
+
+fn check_provider(provider: &Provider, listen: SocketAddr) -> Result<(), ConfigError> {
+    let name = &provider.name;
+    if provider.models.is_empty() {
+        return invalid(format!(
+            "provider {name:?} serves no model; add patterns to its models, such as \"*\""
+        ));
+    }
+    if provider.first_byte_timeout.is_zero() {
+        return invalid(format!(
+            "provider {name:?}: first_byte_timeout must be above 0"
+        ));
+    }
+    if points_at(&provider.base_url, listen) {
+        return invalid(format!(
+            "provider {name:?}: base_url is this gateway's own address; point it at the provider"
+        ));
+    }
+    Ok(())
+}
+
+/// A gateway that calls itself never ends; clients' `OPENAI_BASE_URL` makes that an easy mistake.
+fn points_at(base_url: &Uri, listen: SocketAddr) -> bool {
+    base_url.port_u16() == Some(listen.port())
+        && is_loopback(base_url)
+        && (listen.ip().is_loopback() || listen.ip().is_unspecified())
+}
+
+fn check_model(model: &Model, providers: &[Provider]) -> Result<(), ConfigError> {
+    let name = &model.name;
+    if !providers.iter().any(|known| known.name == model.provider) {
+        return invalid(format!(
+            "model {name:?} names the provider {:?}, which is not configured; add it or correct the name",
+            model.provider
+        ));
+    }
+    let counts = [
+        ("max_output_tokens", model.max_output_tokens, 1),
+        ("context_window", model.context_window, 1),
+        ("part_tokens", Some(model.part_tokens), 0),
+        ("prompt_overhead", Some(model.prompt_overhead), 0),
+    ];
+    for (field, count, least) in counts {
+        if let Some(count) = count {
+            check_tokens(&format!("model {name:?}: {field}"), count, least)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_tokens(name: &str, count: i64, least: i64) -> Result<(), ConfigError> {
+    if (least..=LARGEST_AMOUNT).contains(&count) {
+        return Ok(());
+    }
+    invalid(format!(
+        "{name} must lie between {least} and {LARGEST_AMOUNT}; correct it"
+    ))
+}
+
+fn plain_http(provider: &Provider) -> Option<String> {
+    let is_plain = provider.base_url.scheme() == Some(&Scheme::HTTP);
+    (is_plain && !is_loopback(&provider.base_url)).then(|| {
+        format!(
+            "provider {:?} is called over plain http, so its credential and every prompt can be read on the way; use https",
+            provider.name
+        )
+    })
+}
+
+fn undeclared(model: &Model, default: i64) -> Option<String> {
+    model.max_output_tokens.is_none().then(|| {
+        format!(
+            "model {:?} declares no max_output_tokens; {default} are held for a call that names no maximum",
+            model.name
+        )
+    })
+}
+
+fn is_loopback(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn invalid<T>(message: impl Into<String>) -> Result<T, ConfigError> {
+    Err(ConfigError::invalid(message))
+}

@@ -1,0 +1,99 @@
+//! The database: all SQL of the product, one file per aggregate. One SQL text serves two engines,
+//! `SQLite` in this process and Postgres beside it; only migrations and column types differ.
+//! Every function is one transaction: it happened or it did not. Times come from the caller.
+
+use std::path::PathBuf;
+
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
+
+/// Type-checks the same expression once per engine, on a pool for statements that only read.
+macro_rules! with_pool {
+    ($db:expr, |$pool:ident| $body:expr) => {
+        match $db {
+            $crate::store::Db::Postgres(pool) => {
+                let $pool = pool;
+                $body
+            }
+            $crate::store::Db::Sqlite(pools) => {
+                let $pool = &pools.read;
+                $body
+            }
+        }
+    };
+}
+
+/// Type-checks the same expression once per engine, on the connection of a transaction.
+macro_rules! with_tx {
+    ($tx:expr, |$connection:ident| $body:expr) => {
+        match $tx {
+            $crate::store::transaction::Tx::Postgres(tx) => {
+                let $connection: &mut sqlx::PgConnection = &mut **tx;
+                $body
+            }
+            $crate::store::transaction::Tx::Sqlite(tx) => {
+                let $connection: &mut sqlx::SqliteConnection = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+mod batch;
+pub mod budgets;
+pub mod callers;
+pub mod changes;
+pub mod clock;
+mod columns;
+mod connect;
+pub mod error;
+pub mod events;
+pub mod instance;
+pub mod keys;
+mod migrate;
+pub mod organisations;
+pub mod projects;
+pub mod refusals;
+mod rollups;
+mod timestamp;
+mod transaction;
+pub mod usage;
+
+pub use error::StoreError;
+
+/// Connections to the database, cheap to clone.
+#[derive(Clone)]
+pub enum Db {
+    /// A server, shared by any number of processes.
+    Postgres(PgPool),
+    /// A file of this machine.
+    Sqlite(SqlitePools),
+}
+
+/// `SQLite` takes one writer at a time: queueing for it here is fairer than retrying on a lock.
+#[derive(Clone)]
+pub struct SqlitePools {
+    write: SqlitePool,
+    read: SqlitePool,
+    file: PathBuf,
+}
+
+/// Every statement that both engines share, for the test that prepares them.
+pub const STATEMENTS: &[&[&str]] = &[
+    budgets::STATEMENTS,
+    callers::STATEMENTS,
+    changes::STATEMENTS,
+    keys::STATEMENTS,
+    organisations::STATEMENTS,
+    projects::STATEMENTS,
+    usage::STATEMENTS,
+];
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Postgres(_) => "Db::Postgres",
+            Self::Sqlite(_) => "Db::Sqlite",
+        })
+    }
+}

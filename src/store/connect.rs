@@ -1,0 +1,111 @@
+//! Opening, checking and closing the database. Postgres is connected to on first use, so that the
+//! gateway can start while it is away; a `SQLite` file is created for its owner's eyes only.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{Db, SqlitePools, StoreError};
+
+/// How long a caller waits for a connection before the database counts as away.
+const ACQUIRE: Duration = Duration::from_secs(1);
+
+/// How long a writer waits for another process's transaction, or for its migration.
+const BUSY: Duration = Duration::from_secs(10);
+
+const POSTGRES_CONNECTIONS: u32 = 16;
+const SQLITE_READERS: u32 = 4;
+
+impl Db {
+    /// Opens `postgres://…`, `postgresql://…` or `sqlite://PATH`.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return postgres(url).map(Self::Postgres);
+        }
+        let path = url
+            .strip_prefix("sqlite://")
+            .filter(|path| !path.is_empty());
+        let path = path.ok_or_else(|| {
+            StoreError::other(&"a database URL starts with postgres:// or sqlite://")
+        })?;
+        sqlite(Path::new(path)).await.map(Self::Sqlite)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        with_pool!(self, |pool| sqlx::query("SELECT 1")
+            .execute(pool)
+            .await
+            .map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Closes all connections, once what runs on them is done.
+    pub async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite(pools) => {
+                pools.read.close().await;
+                pools.write.close().await;
+            }
+        }
+    }
+}
+
+fn postgres(url: &str) -> Result<PgPool, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| StoreError::other(&"the Postgres URL cannot be read"))?;
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE);
+    Ok(pool.connect_lazy_with(options.application_name("tollgate")))
+}
+
+async fn sqlite(path: &Path) -> Result<SqlitePools, StoreError> {
+    let file = create_file(path).map_err(|error| {
+        StoreError::other(&format!("{} cannot be opened: {error}", path.display()))
+    })?;
+    let options = SqliteConnectOptions::new()
+        .filename(&file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY);
+    let pool = |connections| {
+        let pool = SqlitePoolOptions::new().max_connections(connections);
+        pool.acquire_timeout(BUSY)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
+    let write = pool(1).connect_with(options.clone()).await?;
+    let readers = options.pragma("query_only", "ON");
+    let read = pool(SQLITE_READERS).connect_lazy_with(readers);
+    Ok(SqlitePools { write, read, file })
+}
+
+/// Creates the file and its directory where they are missing. Answers the real path, so that every
+/// process names the file, and the lock beside it, alike.
+fn create_file(path: &Path) -> std::io::Result<PathBuf> {
+    if let Some(directory) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
+    }
+    let mut options = OpenOptions::new();
+    options
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    path.canonicalize()
+}

@@ -1,0 +1,165 @@
+//! What can go wrong with the database, as its callers tell it apart. What is displayed never holds
+//! a statement, an address or a password; the cause is kept for logs, with addresses scrubbed.
+
+use std::borrow::Cow;
+
+use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is overloaded or gave way to another; asking again may work.
+    #[error("the database is unavailable")]
+    Unavailable {
+        /// For logs.
+        source: Cause,
+    },
+    /// Something else stands in the way.
+    #[error("{what}")]
+    Conflict {
+        /// What it is, as a sentence for whoever asked.
+        what: &'static str,
+    },
+    /// There is no such thing, or it belongs to another organisation.
+    #[error("there is no such organisation, project or key")]
+    NotFound,
+    /// A row holds what no version of this program wrote.
+    #[error("a stored row cannot be read")]
+    Corrupt {
+        /// For logs.
+        source: Cause,
+    },
+    /// The database refused; asking again will not help.
+    #[error("the database refused the request")]
+    Other {
+        /// For logs.
+        source: Cause,
+    },
+}
+
+/// The text of an engine's error, without addresses.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Cause(String);
+
+/// What a unique constraint of a table protects; both engines name the table in their message.
+const CONFLICTS: [(&str, &str); 4] = [
+    ("organisations", "an organisation with this name exists"),
+    ("projects", "a project with this name exists"),
+    ("key_secrets", "this secret exists"),
+    ("budgets", "this budget exists"),
+];
+
+/// Postgres classes and codes that a later attempt may not meet again: connection, resources,
+/// operator intervention, serialization, deadlock, and a server that is not ready or full.
+const PASSING: [&str; 6] = ["08", "53", "57", "40", "55P03", "58"];
+
+/// `SQLite` results that may pass: busy, locked, I/O error, full, cannot open, read-only.
+const PASSING_SQLITE: [i32; 6] = [5, 6, 10, 13, 14, 8];
+
+impl Cause {
+    /// The cause described by `error`.
+    pub fn new(error: &dyn std::fmt::Display) -> Self {
+        Self(scrub(&error.to_string()))
+    }
+}
+
+impl StoreError {
+    /// A database that cannot be reached, because of `error`.
+    pub fn unavailable(error: &dyn std::fmt::Display) -> Self {
+        let source = Cause::new(error);
+        Self::Unavailable { source }
+    }
+
+    /// A refusal that will not pass, because of `error`.
+    pub fn other(error: &dyn std::fmt::Display) -> Self {
+        let source = Cause::new(error);
+        Self::Other { source }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        match &error {
+            E::RowNotFound => Self::NotFound,
+            E::Database(refusal) => of_database(refusal.as_ref()),
+            E::ColumnDecode { .. } | E::Decode(_) => Self::Corrupt {
+                source: Cause::new(&error),
+            },
+            E::Io(_) | E::Tls(_) | E::Protocol(_) => Self::unavailable(&error),
+            E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => Self::unavailable(&error),
+            _ => Self::other(&error),
+        }
+    }
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) => error.into(),
+            error => Self::other(&error),
+        }
+    }
+}
+
+fn of_database(error: &dyn DatabaseError) -> StoreError {
+    if error.is_unique_violation() {
+        let what = CONFLICTS
+            .iter()
+            .find(|(table, _)| error.message().contains(table));
+        let what = what.map_or("this exists", |(_, what)| what);
+        return StoreError::Conflict { what };
+    }
+    let code = error.code().unwrap_or(Cow::Borrowed(""));
+    let is_sqlite = error
+        .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+        .is_some();
+    let passes = if is_sqlite {
+        // The low byte is the result, the rest details it.
+        code.parse()
+            .is_ok_and(|code: i32| PASSING_SQLITE.contains(&(code & 0xff)))
+    } else {
+        PASSING.iter().any(|prefix| code.starts_with(prefix))
+    };
+    if passes {
+        StoreError::unavailable(&error)
+    } else {
+        StoreError::other(&error)
+    }
+}
+
+/// Replaces whatever stands between `://` and the next white space or quote.
+fn scrub(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`'));
+        let rest = end.and_then(|end| part.get(end..)).unwrap_or_default();
+        clean.push_str("://…");
+        clean.push_str(rest);
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_hold_no_address() {
+        let cause = Cause::new(&"cannot use postgres://u:hunter2@db/x, nor 'sqlite:///a'");
+        assert_eq!(
+            cause.to_string(),
+            "cannot use postgres://… nor 'sqlite://…'"
+        );
+    }
+
+    #[test]
+    fn a_timed_out_pool_is_unavailable() {
+        let error = StoreError::from(sqlx::Error::PoolTimedOut);
+        assert!(matches!(error, StoreError::Unavailable { .. }));
+        assert_eq!(error.to_string(), "the database is unavailable");
+    }
+}

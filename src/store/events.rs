@@ -1,0 +1,192 @@
+//! What happened, one row a call, and the counters that follow from it. Booking is idempotent: an
+//! event that is there already changes nothing, so a journal may be replayed any number of times.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::QueryBuilder;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::batch::{self, Counter};
+use super::transaction::Tx;
+use super::{Db, StoreError, rollups};
+use crate::domain::key::SecretHash;
+use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
+use crate::domain::time::Timestamp;
+use crate::domain::usage::Source;
+
+const INSERT: &str = "INSERT INTO events
+    (id, at, organisation_id, project_id, key_id, secret_hash, provider, model, upstream_model,
+    endpoint, status, code, source, is_stream, requests, input_tokens, output_tokens,
+    total_tokens, cached_tokens, reasoning_tokens, cost_nano, held_tokens, is_suspicious,
+    is_disconnected, duration_ms, first_token_ms, budgets) ";
+const UNLESS_THERE: &str = " ON CONFLICT (id) DO NOTHING RETURNING id";
+
+const BUDGETS: Counter = Counter {
+    lock: "SELECT id FROM budgets WHERE id IN (",
+    in_order: ") ORDER BY id FOR UPDATE",
+    add: "UPDATE budgets SET used = used + d.column2 FROM (",
+    to: ") AS d WHERE id = d.column1",
+};
+
+const SECRETS: Counter = Counter {
+    lock: "SELECT hash FROM key_secrets WHERE hash IN (",
+    in_order: ") ORDER BY hash FOR UPDATE",
+    add: "UPDATE key_secrets SET calls = calls + d.column2 FROM (",
+    to: ") AS d WHERE hash = d.column1",
+};
+
+/// A call that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The call, and the row.
+    pub id: CallId,
+    /// When it began.
+    pub at: Timestamp,
+    /// Its key's organisation when it began.
+    pub organisation_id: OrganisationId,
+    /// Its key's project when it began.
+    pub project_id: ProjectId,
+    /// Who called.
+    pub key_id: KeyId,
+    /// With which secret.
+    pub secret_hash: Option<SecretHash>,
+    /// Who answered.
+    pub provider: String,
+    /// The model as the client named it.
+    pub model: String,
+    /// The model as the provider names it.
+    pub upstream_model: String,
+    /// What was called, such as `chat/completions`.
+    pub endpoint: String,
+    /// The HTTP status answered to the client.
+    pub status: u16,
+    /// The error code answered to the client.
+    pub code: Option<String>,
+    /// Where the numbers come from.
+    pub source: Source,
+    /// Whether the answer was a stream.
+    pub is_stream: bool,
+    /// 1 if it was handed to a provider.
+    pub requests: i64,
+    /// Prompt tokens.
+    pub input_tokens: i64,
+    /// Completion tokens.
+    pub output_tokens: i64,
+    /// Tokens charged.
+    pub total_tokens: i64,
+    /// Prompt tokens from the provider's cache.
+    pub cached_tokens: i64,
+    /// Completion tokens that the client never sees.
+    pub reasoning_tokens: i64,
+    /// What it cost, in nano-USD.
+    pub cost_nano: i64,
+    /// What it held while it ran.
+    pub held_tokens: i64,
+    /// The provider reported something that cannot be true.
+    pub is_suspicious: bool,
+    /// The client left before the end.
+    pub is_disconnected: bool,
+    /// How long it took.
+    pub duration_ms: i64,
+    /// When the first token came.
+    pub first_token_ms: Option<i64>,
+    /// The budget rows it draws from, and how much of each.
+    pub budgets: Vec<(Uuid, i64)>,
+}
+
+/// Books `events` and answers how many of them were new. One transaction.
+pub async fn book(db: &Db, events: &[Event]) -> Result<usize, StoreError> {
+    let mut rows: Vec<&Event> = events.iter().collect();
+    rows.sort_by_key(|event| event.id);
+    rows.dedup_by_key(|event| event.id);
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = db.begin().await?;
+    let inserted = insert(&mut tx, &rows).await?;
+    rows.retain(|event| inserted.contains(&event.id));
+    charge(&mut tx, &rows).await?;
+    rollups::add(&mut tx, &rows).await?;
+    let secrets = rows.iter().filter_map(|event| event.secret_hash);
+    batch::add(&mut tx, &SECRETS, &sum(secrets.map(|hash| (hash, 1)))).await?;
+    tx.commit().await?;
+    Ok(rows.len())
+}
+
+async fn charge(tx: &mut Tx, rows: &[&Event]) -> Result<(), StoreError> {
+    let charges = sum(rows.iter().flat_map(|event| event.budgets.iter().copied()));
+    let named = u64::try_from(charges.len()).unwrap_or(u64::MAX);
+    let charged = batch::add(tx, &BUDGETS, &charges).await?;
+    if charged != named {
+        tracing::error!(
+            ledger.missing = named - charged,
+            "events name budgets that do not exist"
+        );
+    }
+    Ok(())
+}
+
+/// The sums by row, sorted by row.
+fn sum<I: Ord>(parts: impl Iterator<Item = (I, i64)>) -> Vec<(I, i64)> {
+    let mut sums: BTreeMap<I, i64> = BTreeMap::new();
+    for (row, part) in parts {
+        let sum = sums.entry(row).or_default();
+        *sum = sum.saturating_add(part);
+    }
+    sums.into_iter().collect()
+}
+
+async fn insert(tx: &mut Tx, rows: &[&Event]) -> Result<HashSet<CallId>, StoreError> {
+    let mut inserted = HashSet::with_capacity(rows.len());
+    for rows in batch::chunks(rows) {
+        let ids: Vec<CallId> = with_tx!(&mut *tx, |c| {
+            let mut insert = QueryBuilder::new(INSERT);
+            insert.push_values(rows, |mut values, event| {
+                values.push_bind(event.id).push_bind(event.at);
+                values
+                    .push_bind(event.organisation_id)
+                    .push_bind(event.project_id);
+                values.push_bind(event.key_id).push_bind(event.secret_hash);
+                values.push_bind(batch::text(&event.provider));
+                values.push_bind(batch::text(&event.model));
+                values.push_bind(batch::text(&event.upstream_model));
+                values.push_bind(batch::text(&event.endpoint));
+                values.push_bind(i32::from(event.status));
+                values.push_bind(event.code.as_deref().map(batch::text));
+                values.push_bind(event.source).push_bind(event.is_stream);
+                values
+                    .push_bind(event.requests)
+                    .push_bind(event.input_tokens);
+                values
+                    .push_bind(event.output_tokens)
+                    .push_bind(event.total_tokens);
+                values
+                    .push_bind(event.cached_tokens)
+                    .push_bind(event.reasoning_tokens);
+                values
+                    .push_bind(event.cost_nano)
+                    .push_bind(event.held_tokens);
+                values
+                    .push_bind(event.is_suspicious)
+                    .push_bind(event.is_disconnected);
+                values
+                    .push_bind(event.duration_ms)
+                    .push_bind(event.first_token_ms);
+                values.push_bind(Json(budget_ids(event)));
+            });
+            insert
+                .push(UNLESS_THERE)
+                .build_query_scalar()
+                .fetch_all(c)
+                .await
+        })?;
+        inserted.extend(ids);
+    }
+    Ok(inserted)
+}
+
+/// Only the rows are kept: what each was charged follows from its unit.
+fn budget_ids(event: &Event) -> Vec<Uuid> {
+    event.budgets.iter().map(|(id, _)| *id).collect()
+}

@@ -1,0 +1,59 @@
+//! A key as the join of its tables answers it.
+
+use sqlx::FromRow;
+use sqlx::types::Json;
+
+use super::{Key, PreviousSecret};
+use crate::domain::limits::Limits;
+use crate::domain::tenant::{KeyId, KeyStatus, OrganisationId, ProjectId};
+use crate::domain::time::Timestamp;
+
+#[derive(FromRow)]
+pub(super) struct KeyRow {
+    id: KeyId,
+    organisation_id: OrganisationId,
+    project_id: ProjectId,
+    name: String,
+    status: KeyStatus,
+    #[sqlx(json(nullable))]
+    models: Option<Vec<String>>,
+    #[sqlx(json)]
+    limits: Limits,
+    expires_at: Option<Timestamp>,
+    created_at: Timestamp,
+    version: i64,
+    display: String,
+    previous_display: Option<String>,
+    previous_until: Option<Timestamp>,
+    previous_calls: Option<i64>,
+}
+
+/// A value that may be missing, as a JSON column.
+pub(super) fn json<T>(value: &Option<T>) -> Option<Json<&T>> {
+    value.as_ref().map(Json)
+}
+
+impl From<KeyRow> for Key {
+    fn from(row: KeyRow) -> Self {
+        let previous = row.previous_display.zip(row.previous_until);
+        let previous = previous.map(|(display, grace_until)| PreviousSecret {
+            display,
+            grace_until,
+            calls: row.previous_calls.unwrap_or_default(),
+        });
+        Self {
+            id: row.id,
+            organisation_id: row.organisation_id,
+            project_id: row.project_id,
+            name: row.name,
+            status: row.status,
+            models: row.models,
+            limits: row.limits,
+            expires_at: row.expires_at,
+            created_at: row.created_at,
+            version: row.version,
+            display: row.display,
+            previous,
+        }
+    }
+}

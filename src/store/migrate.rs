@@ -1,0 +1,52 @@
+//! Migrations, compiled in. Any number of processes may start at once: one applies, the others wait
+//! and find nothing left to do.
+
+use std::borrow::Cow;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+use super::{Db, StoreError};
+
+const POSTGRES: [(i64, &str, &str); 1] = [(
+    1,
+    "create tables",
+    include_str!("../../migrations/postgres/0001_create_tables.sql"),
+)];
+
+const SQLITE: [(i64, &str, &str); 1] = [(
+    1,
+    "create tables",
+    include_str!("../../migrations/sqlite/0001_create_tables.sql"),
+)];
+
+impl Db {
+    /// Applies what is pending.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            // An advisory lock keeps others waiting.
+            Self::Postgres(pool) => migrator(&POSTGRES).run(pool).await?,
+            // The write lock does: everything runs in one transaction.
+            Self::Sqlite(pools) => {
+                let mut tx = pools.write.begin_with("BEGIN IMMEDIATE").await?;
+                migrator(&SQLITE).run_direct(None, &mut *tx, false).await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn migrator(steps: &'static [(i64, &'static str, &'static str)]) -> Migrator {
+    let step = |&(version, description, sql): &(i64, &'static str, &'static str)| {
+        let description = Cow::Borrowed(description);
+        Migration::new(
+            version,
+            description,
+            MigrationType::Simple,
+            sql.into_sql_str(),
+            false,
+        )
+    };
+    Migrator::with_migrations(steps.iter().map(step).collect())
+}
