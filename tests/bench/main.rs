@@ -7,6 +7,7 @@ mod compare;
 mod figures;
 mod gateway;
 mod load;
+mod measure;
 mod nginx;
 mod process;
 mod provider;

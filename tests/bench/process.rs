@@ -13,6 +13,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::net::TcpListener;
 
+use crate::figures::figure;
+
 /// The kernel counts CPU time in ticks of 10 ms, on every common architecture.
 const TICK: f64 = 0.01;
 const POLL: Duration = Duration::from_millis(10);
@@ -147,6 +149,25 @@ impl Process {
     }
 }
 
+/// Seconds of CPU that the whole machine has spent, on every core, and lost to its host.
+pub fn machine_cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = stat.split_whitespace().skip(1).take(8).enumerate();
+    // user nice system idle iowait irq softirq steal
+    let spent = ticks.filter(|(index, _)| !matches!(index, 3 | 4));
+    spent
+        .filter_map(|(_, ticks)| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        * TICK
+}
+
+/// Seconds of CPU that this process and the children it has waited for have spent.
+pub fn own_cpu_seconds() -> f64 {
+    let own = std::process::id();
+    let ticks: u64 = (11..15).filter_map(|index| field(own, index)).sum();
+    figure(ticks) * TICK
+}
+
 impl Drop for Process {
     /// Asks first, because a killed nginx would leave its worker behind.
     fn drop(&mut self) {
@@ -171,7 +192,7 @@ impl Drop for Process {
 }
 
 fn cpu_ticks(pid: u32) -> Option<f64> {
-    Some(crate::figures::figure(field(pid, 11)? + field(pid, 12)?))
+    Some(figure(field(pid, 11)? + field(pid, 12)?))
 }
 
 /// A field of `/proc/PID/stat`, counted from the state, which follows the name.

@@ -5,8 +5,9 @@ use std::{fmt::Write as _, fs, io::Write as _};
 
 use crate::{
     calls::Kind,
-    compare::{Level, Plan, Sample},
+    compare::Plan,
     figures::{Spread, figure},
+    measure::{Level, Sample},
     nginx,
     target::Name,
 };
@@ -52,12 +53,23 @@ pub fn markdown(plan: &Plan, samples: &[Sample]) -> String {
         plan.seconds(Level::Quiet),
         plan.keys,
     );
+    text.push_str(&disturbance(samples));
     for kind in &plan.kinds {
         let table = |level| Table::of(samples, *kind, level);
         text.push_str(&table(Level::Busy).busy(*kind));
         text.push_str(&table(Level::Quiet).quiet(*kind));
     }
     text
+}
+
+/// Says how far the machine was ours alone; figures of a busy machine are not worth keeping.
+fn disturbance(samples: &[Sample]) -> String {
+    Spread::of(samples.iter().map(|sample| sample.others_share)).map_or(String::new(), |others| {
+        let Spread { min, median, max } = others;
+        format!(
+            "\nOther programs used {min:.2} / **{median:.2}** / {max:.2} cores during the runs.\n"
+        )
+    })
 }
 
 fn machine() -> String {
