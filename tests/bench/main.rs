@@ -2,6 +2,11 @@
 //! relay, with the same provider and the same load. One binary plays every role; without
 //! a role it runs the whole comparison. See README.md in this folder.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the roles are killed: there is no shutdown that spawned tasks could miss"
+)]
+
 mod calls;
 mod compare;
 mod figures;
