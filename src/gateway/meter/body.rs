@@ -1,0 +1,300 @@
+//! A provider's stream on its way to the client. Every ending is exactly one of: end, failure, stop,
+//! drop; each settles the call, and the ones that the client can see do so before it sees them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::scanner::Scanner;
+use super::tab::Tab;
+use crate::domain::usage::Ending;
+use crate::gateway::answer::Cut;
+use crate::gateway::forward::IDLE;
+use crate::gateway::refusal::Refusal;
+use crate::lifecycle::Lifecycle;
+
+/// Frames are joined up to this size: each costs the server a write.
+const JOINED: usize = 16 * 1024;
+/// The connection's task hands over one frame a turn, so a burst is seen only by letting it run.
+/// Two turns make a burst of 50 events cost what nginx's does; measured in docs/performance.md.
+const TURNS: u8 = 2;
+/// No stream runs longer.
+const LONGEST: Duration = Duration::from_hours(1);
+const OK: u16 = 200;
+
+/// See the module.
+pub struct MeteredBody {
+    upstream: Option<Incoming>,
+    scanner: Scanner,
+    tab: Option<Tab>,
+    joined: Joined,
+    /// Output tokens at which the stream is cut.
+    overrun: Option<i64>,
+    began: Instant,
+    heard: Instant,
+    idle: Option<Pin<Box<Sleep>>>,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    patience: Option<Duration>,
+    lifecycle: Arc<Lifecycle>,
+}
+
+/// Frames that wait to be written together.
+#[derive(Default)]
+struct Joined {
+    first: Bytes,
+    all: BytesMut,
+    turns: u8,
+}
+
+impl MeteredBody {
+    pub(super) fn new(
+        upstream: Incoming,
+        tab: Tab,
+        hides_usage: bool,
+        overrun: Option<i64>,
+        patience: Option<Duration>,
+        lifecycle: Arc<Lifecycle>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            upstream: Some(upstream),
+            scanner: Scanner::new(hides_usage),
+            tab: Some(tab),
+            joined: Joined::default(),
+            overrun,
+            began: now,
+            heard: now,
+            idle: None,
+            stop: Box::pin(lifecycle.stopped()),
+            patience,
+            lifecycle,
+        }
+    }
+
+    /// Takes the next frame in; `Pending` only if there is nothing to do before it comes.
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
+        match Pin::new(upstream).poll_frame(cx) {
+            Poll::Pending => return self.poll_deadlines(cx),
+            Poll::Ready(Some(Ok(frame))) => self.take(frame),
+            Poll::Ready(Some(Err(_))) => self.broke(),
+            Poll::Ready(None) => self.ended(),
+        }
+        Poll::Ready(())
+    }
+
+    fn take(&mut self, frame: Frame<Bytes>) {
+        let Ok(bytes) = frame.into_data() else { return };
+        self.heard = Instant::now();
+        if let Some(tab) = &mut self.tab {
+            tab.saw_byte();
+        }
+        let passed = self.scanner.pass(bytes);
+        self.joined.push(passed);
+        if self.scanner.seen().is_done {
+            self.settle();
+        } else if self.is_overrun() {
+            self.cut_short();
+        }
+    }
+
+    /// The provider closed. Without a finished choice that was too early, and must not look like
+    /// the end: most clients would take the half for the whole.
+    fn ended(&mut self) {
+        let rest = self.scanner.finish();
+        self.joined.push(rest);
+        let seen = self.scanner.seen();
+        if seen.is_done || seen.is_finished || seen.is_failed {
+            self.settle();
+            self.upstream = None;
+        } else {
+            self.fail(&Refusal::UpstreamInvalidResponse);
+        }
+    }
+
+    fn broke(&mut self) {
+        if self.scanner.seen().is_done {
+            self.upstream = None;
+        } else {
+            self.fail(&Refusal::UpstreamInvalidResponse);
+        }
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.stop.as_mut().poll(cx).is_ready() && self.tab.is_some() {
+            self.fail(&Refusal::ShuttingDown);
+            return Poll::Ready(());
+        }
+        let heard = self.heard;
+        let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(IDLE)));
+        while idle.as_mut().poll(cx).is_ready() {
+            if heard.elapsed() >= IDLE {
+                self.fail(&Refusal::UpstreamTimeout);
+                return Poll::Ready(());
+            }
+            idle.as_mut().reset((heard + IDLE).into());
+        }
+        Poll::Pending
+    }
+
+    fn ending(&self) -> Ending {
+        let seen = self.scanner.seen();
+        Ending::Ran { usage: seen.usage, delivered: seen.delivered() }
+    }
+
+    fn settle(&mut self) {
+        let ending = self.ending();
+        if let Some(tab) = self.tab.take() {
+            tab.settle(ending, OK);
+        }
+    }
+
+    /// Ends the stream with an error event and without `[DONE]`.
+    fn fail(&mut self, refusal: &Refusal) {
+        let ending = self.ending();
+        if let Some(tab) = self.tab.take() {
+            tab.fail(ending, refusal);
+        }
+        self.last_words(&refusal.event());
+    }
+
+    fn is_overrun(&self) -> bool {
+        let delivered = self.scanner.seen().delivered();
+        self.overrun.is_some_and(|most| delivered > most) || self.heard - self.began > LONGEST
+    }
+
+    /// The provider does not stop where it was told to: the client gets what it asked for.
+    fn cut_short(&mut self) {
+        const LENGTH: &str = "data: {\"id\":\"\",\"object\":\"chat.completion.chunk\",\"created\":0,\
+            \"model\":\"\",\"choices\":[{\"index\":0,\"delta\":{},\"text\":\"\",\
+            \"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n";
+        self.settle();
+        self.last_words(LENGTH);
+    }
+
+    /// Adds `events` as the last ones, between two events even if the provider stopped within one.
+    fn last_words(&mut self, events: &str) {
+        if !self.scanner.is_at_boundary() {
+            self.joined.push(Bytes::from_static(b"\n\n"));
+        }
+        self.joined.push(Bytes::copy_from_slice(events.as_bytes()));
+        self.upstream = None;
+    }
+}
+
+impl Body for MeteredBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let this = self.get_mut();
+        loop {
+            let is_over = this.upstream.is_none();
+            if is_over || this.joined.len() >= JOINED {
+                let frame = this.joined.take().map(|bytes| Ok(Frame::data(bytes)));
+                return Poll::Ready(frame);
+            }
+            if this.poll_upstream(cx).is_pending() {
+                return match this.joined.wait(cx) {
+                    Poll::Ready(bytes) => Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes)))),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.upstream.is_none() && self.joined.len() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+impl Joined {
+    fn len(&self) -> usize {
+        self.first.len() + self.all.len()
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.turns = 0;
+        if self.len() == 0 {
+            self.first = bytes;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.reserve(JOINED.max(self.first.len() + bytes.len()));
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&bytes);
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        let bytes = if self.all.is_empty() {
+            std::mem::take(&mut self.first)
+        } else {
+            self.all.split().freeze()
+        };
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    /// Lets the connection's task run before what is here goes out.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.len() == 0 {
+            return Poll::Pending;
+        }
+        if self.turns < TURNS {
+            self.turns += 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.take())
+    }
+}
+
+impl Drop for MeteredBody {
+    /// The client left. The provider is cancelled by dropping its stream, or read on.
+    fn drop(&mut self) {
+        let Some(tab) = self.tab.take() else { return };
+        match (self.patience, self.upstream.take()) {
+            (Some(patience), Some(upstream)) => {
+                let scanner = std::mem::replace(&mut self.scanner, Scanner::new(false));
+                self.lifecycle.detach(drain(upstream, scanner, tab, patience));
+            }
+            _ => tab.abandon(self.ending(), OK),
+        }
+    }
+}
+
+/// Reads on without a client, for the usage at the end.
+async fn drain(mut upstream: Incoming, mut scanner: Scanner, tab: Tab, patience: Duration) {
+    let reading = async {
+        while let Some(Ok(frame)) = http_body_util::BodyExt::frame(&mut upstream).await {
+            if let Ok(bytes) = frame.into_data() {
+                scanner.pass(bytes);
+            }
+            if scanner.seen().is_done {
+                break;
+            }
+        }
+        scanner.finish();
+    };
+    let _ = tokio::time::timeout(patience, reading).await;
+    let seen = scanner.seen();
+    tab.abandon(Ending::Ran { usage: seen.usage, delivered: seen.delivered() }, OK);
+}

@@ -1,0 +1,211 @@
+//! Watches a stream of events pass and keeps what its cost depends on. Boundaries between reads fall
+//! anywhere; whatever they are, the same bytes come out and the same usage is found. Losing sight
+//! of an oversized event costs precision, never a byte.
+
+use std::borrow::Cow;
+
+use bytes::{Bytes, BytesMut};
+
+use super::usage;
+use crate::domain::usage::Usage;
+
+mod fields;
+mod framing;
+
+use fields::{FIELDS, content_bytes};
+use framing::Framing;
+
+/// The largest event that is looked into; no event with usage comes near it.
+const LARGEST_EVENT: usize = 256 * 1024;
+
+/// See the module.
+pub(super) struct Scanner {
+    /// Usage that only we asked for is taken out: such events are forwarded whole or not at all.
+    hides_usage: bool,
+    /// The event that is not complete yet.
+    pending: BytesMut,
+    framing: Framing,
+    is_blind: bool,
+    seen: Seen,
+}
+
+/// What was seen so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The last usage reported; some providers report it cumulatively in every event.
+    pub(super) usage: Option<Usage>,
+    /// Events that carry a choice.
+    pub(super) events: i64,
+    /// Bytes of content in them.
+    pub(super) content_bytes: i64,
+    /// `data: [DONE]` passed.
+    pub(super) is_done: bool,
+    /// A choice was finished, after which a missing `[DONE]` is a habit and no accident.
+    pub(super) is_finished: bool,
+    /// The provider itself ended the stream with an error.
+    pub(super) is_failed: bool,
+}
+
+impl Seen {
+    /// About how many output tokens passed.
+    pub(super) fn delivered(&self) -> i64 {
+        self.events.max(self.content_bytes.saturating_add(3) / 4)
+    }
+}
+
+impl Scanner {
+    pub(super) fn new(hides_usage: bool) -> Self {
+        Self {
+            hides_usage,
+            pending: BytesMut::new(),
+            framing: Framing::default(),
+            is_blind: false,
+            seen: Seen::default(),
+        }
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Whether what was forwarded ends between two events.
+    pub(super) fn is_at_boundary(&self) -> bool {
+        !self.is_blind && (self.hides_usage || self.pending.is_empty())
+    }
+
+    /// Looks at `bytes` and answers what of them, and of what was withheld, goes on.
+    pub(super) fn pass(&mut self, bytes: Bytes) -> Bytes {
+        if self.is_blind || self.seen.is_done {
+            return bytes;
+        }
+        let forwarded = if self.hides_usage { self.filter(&bytes) } else { self.watch(bytes) };
+        self.look_for_done();
+        if self.pending.len() > LARGEST_EVENT {
+            return self.give_up(forwarded);
+        }
+        forwarded
+    }
+
+    /// The stream ended: what was withheld goes on, unless it is to be hidden.
+    pub(super) fn finish(&mut self) -> Bytes {
+        let event = self.pending.split().freeze();
+        let is_hidden = !self.is_blind && self.inspect(&event);
+        if self.hides_usage && !is_hidden { event } else { Bytes::new() }
+    }
+
+    /// Forwards everything; complete events are looked at in place where they came in one piece.
+    fn watch(&mut self, bytes: Bytes) -> Bytes {
+        if self.pending.is_empty() {
+            let complete = self.inspect_all(&bytes, |_| {});
+            self.pending.extend_from_slice(bytes.get(complete..).unwrap_or_default());
+        } else {
+            self.pending.extend_from_slice(&bytes);
+            let joined = self.pending.split();
+            let complete = self.inspect_all(&joined, |_| {});
+            self.pending = joined;
+            let _ = self.pending.split_to(complete);
+        }
+        bytes
+    }
+
+    /// Forwards complete events except hidden ones.
+    fn filter(&mut self, bytes: &Bytes) -> Bytes {
+        let all = if self.pending.is_empty() {
+            bytes.clone()
+        } else {
+            self.pending.extend_from_slice(bytes);
+            self.pending.split().freeze()
+        };
+        let mut hidden = Vec::new();
+        let complete = self.inspect_all(&all, |event| hidden.push(event));
+        self.pending.extend_from_slice(all.get(complete..).unwrap_or_default());
+        without(&all.slice(..complete), &hidden)
+    }
+
+    /// Inspects the complete events of `buffer`, names those to hide, and answers where they end.
+    fn inspect_all(&mut self, buffer: &[u8], mut hide: impl FnMut(std::ops::Range<usize>)) -> usize {
+        let mut start = 0;
+        while let Some(end) = self.framing.next_end(buffer) {
+            if self.inspect(buffer.get(start..end).unwrap_or_default()) {
+                hide(start..end);
+            }
+            start = end;
+        }
+        self.framing.forget(start);
+        start
+    }
+
+    /// Notes what `event` tells and answers whether it is to be hidden.
+    fn inspect(&mut self, event: &[u8]) -> bool {
+        let Some(data) = framing::data(event) else { return false };
+        if self.seen.is_done {
+            return false;
+        }
+        if is_done(&data) {
+            self.seen.is_done = true;
+            return false;
+        }
+        let is_usage_alone = self.note_usage(&data);
+        self.note_delivery(&data);
+        is_usage_alone && self.hides_usage
+    }
+
+    fn note_usage(&mut self, data: &Cow<[u8]>) -> bool {
+        if !FIELDS.usage.has_value(data) {
+            return false;
+        }
+        let Some((usage, is_alone)) = usage::of_event(data) else { return false };
+        self.seen.usage = Some(usage);
+        is_alone
+    }
+
+    fn note_delivery(&mut self, data: &[u8]) {
+        self.seen.is_failed |= data.starts_with(b"{\"error\"");
+        if !FIELDS.choices.has_elements(data) {
+            return;
+        }
+        self.seen.events += 1;
+        self.seen.content_bytes += content_bytes(data);
+        self.seen.is_finished |= FIELDS.finish_reason.has_value(data);
+    }
+
+    /// The end counts as soon as its text is complete, even without the blank line behind it.
+    fn look_for_done(&mut self) {
+        if self.pending.len() < 64 {
+            let data = framing::data(&self.pending);
+            self.seen.is_done |= data.is_some_and(|data| is_done(&data));
+        }
+    }
+
+    fn give_up(&mut self, forwarded: Bytes) -> Bytes {
+        self.is_blind = true;
+        let withheld = self.pending.split();
+        if !self.hides_usage {
+            return forwarded;
+        }
+        let mut all = BytesMut::from(forwarded);
+        all.extend_from_slice(&withheld);
+        all.freeze()
+    }
+}
+
+fn is_done(data: &[u8]) -> bool {
+    data.trim_ascii() == b"[DONE]"
+}
+
+fn without(all: &Bytes, hidden: &[std::ops::Range<usize>]) -> Bytes {
+    if hidden.is_empty() {
+        return all.clone();
+    }
+    let mut kept = BytesMut::with_capacity(all.len());
+    let mut from = 0;
+    for event in hidden {
+        kept.extend_from_slice(all.get(from..event.start).unwrap_or_default());
+        from = event.end;
+    }
+    kept.extend_from_slice(all.get(from..).unwrap_or_default());
+    kept.freeze()
+}
+
+#[cfg(test)]
+mod tests;

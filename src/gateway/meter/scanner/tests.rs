@@ -1,0 +1,114 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const CHUNK: &str = r#"data: {"id":"a","choices":[{"index":0,"delta":{"content":"héllo"}}],"usage":null}"#;
+const USAGE: &str = r#"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
+const DONE: &str = "data: [DONE]";
+
+fn stream(line_end: &str) -> String {
+    let events = [": comment", CHUNK, CHUNK, "event: keepalive\ndata: {}", USAGE, DONE];
+    let blank = format!("{line_end}{line_end}");
+    events.map(|event| event.replace('\n', line_end) + &blank).concat()
+}
+
+fn run(scanner: &mut Scanner, bytes: &[u8], cuts: &[usize]) -> Vec<u8> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+    cuts.extend([0, bytes.len()]);
+    cuts.sort_unstable();
+    let mut out = Vec::new();
+    for pair in cuts.windows(2) {
+        out.extend_from_slice(&scanner.pass(Bytes::copy_from_slice(&bytes[pair[0]..pair[1]])));
+    }
+    out.extend_from_slice(&scanner.finish());
+    out
+}
+
+proptest! {
+    #[test]
+    fn any_rechunking_gives_the_same_bytes_and_the_same_usage(
+        cuts in proptest::collection::vec(any::<usize>(), 0..60),
+        line_end in prop_oneof!["\n", "\r\n", "\r"],
+        hides in any::<bool>(),
+    ) {
+        let input = stream(&line_end);
+        let mut whole = Scanner::new(hides);
+        let expected = run(&mut whole, input.as_bytes(), &[]);
+        let mut cut = Scanner::new(hides);
+        let out = run(&mut cut, input.as_bytes(), &cuts);
+        prop_assert_eq!(&out, &expected);
+        prop_assert_eq!(cut.seen(), whole.seen());
+        prop_assert_eq!(cut.seen().usage.map(|usage| usage.total), Some(5));
+        prop_assert!(cut.seen().is_done);
+        if hides {
+            let shown = input.replace(&format!("{USAGE}{line_end}{line_end}"), "");
+            prop_assert_eq!(out, shown.into_bytes());
+        } else {
+            prop_assert_eq!(out, input.into_bytes());
+        }
+    }
+
+    #[test]
+    fn any_bytes_pass_unchanged(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        cuts in proptest::collection::vec(any::<usize>(), 0..20),
+    ) {
+        let mut scanner = Scanner::new(false);
+        prop_assert_eq!(run(&mut scanner, &bytes, &cuts), bytes);
+    }
+}
+
+#[test]
+fn every_byte_alone_is_enough() {
+    let input = stream("\r\n");
+    let cuts: Vec<usize> = (0..input.len()).collect();
+    let mut scanner = Scanner::new(true);
+    run(&mut scanner, input.as_bytes(), &cuts);
+    assert_eq!(scanner.seen().events, 2);
+    assert_eq!(scanner.seen().content_bytes, 12);
+}
+
+#[test]
+fn the_end_is_seen_with_its_last_letter() {
+    let mut scanner = Scanner::new(false);
+    scanner.pass(Bytes::from_static(b"data: [DONE"));
+    assert!(!scanner.seen().is_done);
+    scanner.pass(Bytes::from_static(b"]"));
+    assert!(scanner.seen().is_done);
+}
+
+#[test]
+fn usage_after_the_end_is_ignored() {
+    let mut scanner = Scanner::new(false);
+    scanner.pass(format!("{DONE}\n\n{USAGE}\n\n").into());
+    assert_eq!(scanner.seen().usage, None);
+}
+
+#[test]
+fn an_oversized_event_passes_unseen() {
+    for hides in [false, true] {
+        let input = format!("data: {}\n\n{CHUNK}\n\n", "x".repeat(2 * LARGEST_EVENT));
+        let mut scanner = Scanner::new(hides);
+        let cuts: Vec<usize> = (0..input.len()).step_by(10_000).collect();
+        assert_eq!(run(&mut scanner, input.as_bytes(), &cuts), input.as_bytes());
+        assert!(scanner.pending.is_empty());
+    }
+}
+
+#[test]
+fn the_first_chunk_with_filter_results_is_not_usage() {
+    let azure = "data: {\"choices\":[],\"prompt_filter_results\":[{\"usage\":null}]}\n\n";
+    let mut scanner = Scanner::new(true);
+    assert_eq!(scanner.pass(azure.into()), azure);
+}
+
+#[test]
+fn usage_in_every_chunk_is_not_summed_and_not_hidden() {
+    let chunk = |total: i64| {
+        format!("data: {{\"choices\":[{{\"index\":0}}],\"usage\":{{\"total_tokens\":{total}}}}}\n\n")
+    };
+    let input = chunk(3) + &chunk(7);
+    let mut scanner = Scanner::new(true);
+    assert_eq!(scanner.pass(input.clone().into()), input);
+    assert_eq!(scanner.seen().usage.map(|usage| usage.total), Some(7));
+}

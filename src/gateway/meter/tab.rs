@@ -1,0 +1,76 @@
+//! What is open on one call until it is settled: its hold, what its rate limits lent it, and its log
+//! record. Settling consumes it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::domain::usage::Ending;
+use crate::gateway::access_log::Record;
+use crate::gateway::quota::Held;
+use crate::gateway::rate_limit::Permit;
+use crate::gateway::refusal::Refusal;
+use crate::ledger::{Hold, Report};
+
+/// See the module.
+pub(super) struct Tab {
+    hold: Hold,
+    permit: Permit,
+    record: Arc<Record>,
+    started: Instant,
+    first_byte: Option<Duration>,
+    is_stream: bool,
+}
+
+impl Tab {
+    pub(super) fn new(held: Held) -> Self {
+        let Held { limited, hold } = held;
+        let inspected = limited.routed.inspected;
+        Self {
+            hold,
+            permit: limited.permit,
+            record: inspected.record,
+            started: inspected.started,
+            first_byte: None,
+            is_stream: inspected.facts.is_stream,
+        }
+    }
+
+    /// Whether the client asked for a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        self.is_stream
+    }
+
+    /// Notes the first byte of the answer.
+    pub(super) fn saw_byte(&mut self) {
+        if self.first_byte.is_none() {
+            let after = self.started.elapsed();
+            self.first_byte = Some(after);
+            self.record.first_byte(after);
+        }
+    }
+
+    /// The call ended as the client asked, or with the provider's own refusal.
+    pub(super) fn settle(self, ending: Ending, status: u16) {
+        self.close(ending, Report { status, ..Report::default() });
+    }
+
+    /// The call ended with a failure.
+    pub(super) fn fail(self, ending: Ending, refusal: &Refusal) {
+        self.record.refused(refusal.code());
+        let status = refusal.status().as_u16();
+        self.close(ending, Report { status, code: Some(refusal.code()), ..Report::default() });
+    }
+
+    /// The client left; `status` is what it had seen.
+    pub(super) fn abandon(self, ending: Ending, status: u16) {
+        let report = Report { status, is_disconnected: true, ..Report::default() };
+        self.close(ending, report);
+    }
+
+    fn close(mut self, ending: Ending, report: Report) {
+        let report = Report { first_byte: self.first_byte, ..report };
+        let charge = self.hold.settle(ending, report);
+        self.permit.settle(charge.tokens);
+        self.record.settled(&charge);
+    }
+}
