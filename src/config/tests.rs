@@ -413,10 +413,14 @@ fn no_secret_is_shown() {
 }
 
 #[test]
-fn commands_that_call_no_provider_need_no_credential() {
+fn commands_that_call_no_provider_need_none_that_works() {
     let sources = Sources {
         files: &[],
-        environment: [("OPENAI_API_KEY_FILE".to_owned(), "/no/such".to_owned())],
+        environment: [
+            ("OPENAI_API_KEY_FILE", "/no/such"),
+            ("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
         data_dir: None,
     };
     let config = Config::load_without_credentials(sources).unwrap();

@@ -1,0 +1,5 @@
+//! The integration tests: one binary that drives the gateway over real sockets.
+
+// `cfg(test)` is always set here; it tells clippy that these modules may unwrap.
+#[cfg(test)]
+mod cli;
