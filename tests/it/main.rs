@@ -1,0 +1,4 @@
+//! Everything that needs a database or a socket, in one binary.
+
+mod store;
+mod support;
