@@ -96,7 +96,7 @@ impl Config {
     }
 
     /// The same for commands that call no provider: an administrator's shell need not hold the
-    /// providers' credentials.
+    /// providers' credentials, and may point its clients at this gateway.
     pub fn load_without_credentials<E>(sources: Sources<'_, E>) -> Result<Self, ConfigError>
     where
         E: IntoIterator<Item = (String, String)>,
@@ -121,7 +121,7 @@ impl Config {
     }
 
     fn build(
-        mut table: toml::Table,
+        table: toml::Table,
         environment: &Environment,
         credentials: bool,
     ) -> Result<Self, ConfigError> {
@@ -129,7 +129,6 @@ impl Config {
             .clone()
             .try_into()
             .map_err(|error| ConfigError::value(&error))?;
-        redact(&mut table, &raw.database_url);
         let resolved = raw
             .providers
             .into_iter()
@@ -149,6 +148,12 @@ impl Config {
             effective: table,
         };
         config.warnings = validate::check(&config)?;
+        if credentials {
+            validate::check_loops(&config)?;
+        }
+        let url = redact_url(config.database_url().expose_secret());
+        let shown = &mut config.effective;
+        shown.insert("database_url".to_owned(), url.into());
         Ok(config)
     }
 
@@ -177,11 +182,6 @@ impl Config {
     fn plain_database_url(&self) -> Option<&str> {
         self.database_url.as_ref().map(ExposeSecret::expose_secret)
     }
-}
-
-fn redact(table: &mut toml::Table, database_url: &str) {
-    let shown = redact_url(database_url);
-    table.insert("database_url".to_owned(), shown.into());
 }
 
 #[cfg(test)]

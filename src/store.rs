@@ -89,6 +89,13 @@ pub const STATEMENTS: &[&[&str]] = &[
     usage::STATEMENTS,
 ];
 
+impl SqlitePools {
+    /// The one connection that writes, for tools and tests with statements of their own.
+    pub fn writer(&self) -> &SqlitePool {
+        &self.write
+    }
+}
+
 impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

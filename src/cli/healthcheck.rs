@@ -2,6 +2,7 @@
 //! other client.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -51,12 +52,11 @@ async fn ask(address: SocketAddr) -> anyhow::Result<StatusCode> {
     let request = Request::get("/readyz")
         .header(header::HOST, address.to_string())
         .body(Empty::<Bytes>::new())?;
+    let mut answer = pin!(sender.send_request(request));
     tokio::select! {
-        answer = sender.send_request(request) => Ok(answer?.status()),
-        ended = connection => {
-            ended?;
-            bail!("the connection was closed without an answer")
-        }
+        answer = &mut answer => Ok(answer?.status()),
+        // What ended the connection may have been the end of the answer.
+        _ = connection => Ok(answer.await?.status()),
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
         config.providers.iter().map(|provider| &provider.name),
     )?;
     for provider in &config.providers {
-        check_provider(provider, config.server.listen)?;
+        check_provider(provider)?;
         warnings.extend(plain_http(provider));
     }
     check_names("model", config.models.iter().map(|model| &model.name))?;
@@ -86,7 +86,7 @@ fn check_names<'a>(kind: &str, names: impl Iterator<Item = &'a String>) -> Resul
     Ok(())
 }
 
-fn check_provider(provider: &Provider, listen: SocketAddr) -> Result<(), ConfigError> {
+fn check_provider(provider: &Provider) -> Result<(), ConfigError> {
     let name = &provider.name;
     if provider.models.is_empty() {
         return invalid(format!(
@@ -98,12 +98,20 @@ fn check_provider(provider: &Provider, listen: SocketAddr) -> Result<(), ConfigE
             "provider {name:?}: first_byte_timeout must be above 0"
         ));
     }
-    if points_at(&provider.base_url, listen) {
-        return invalid(format!(
-            "provider {name:?}: base_url is this gateway's own address; point it at the provider"
-        ));
-    }
     Ok(())
+}
+
+/// For the gateway alone: a shell whose clients use it may well name it, and administer it, too.
+pub(super) fn check_loops(config: &Config) -> Result<(), ConfigError> {
+    let listen = config.server.listen;
+    let mut providers = config.providers.iter();
+    let Some(own) = providers.find(|provider| points_at(&provider.base_url, listen)) else {
+        return Ok(());
+    };
+    invalid(format!(
+        "provider {:?}: base_url is this gateway's own address; point it at the provider, or unset OPENAI_BASE_URL if it comes from there",
+        own.name
+    ))
 }
 
 /// A gateway that calls itself never ends; clients' `OPENAI_BASE_URL` makes that an easy mistake.

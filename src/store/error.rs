@@ -88,8 +88,12 @@ impl From<sqlx::Error> for StoreError {
             E::ColumnDecode { .. } | E::Decode(_) => Self::Corrupt {
                 source: Cause::new(&error),
             },
-            E::Io(_) | E::Tls(_) | E::Protocol(_) => Self::unavailable(&error),
-            E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => Self::unavailable(&error),
+            E::Io(_)
+            | E::Tls(_)
+            | E::Protocol(_)
+            | E::PoolTimedOut
+            | E::PoolClosed
+            | E::WorkerCrashed => Self::unavailable(&error),
             _ => Self::other(&error),
         }
     }

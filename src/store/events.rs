@@ -117,10 +117,10 @@ pub async fn book(db: &Db, events: &[Event]) -> Result<usize, StoreError> {
 async fn charge(tx: &mut Tx, rows: &[&Event]) -> Result<(), StoreError> {
     let charges = sum(rows.iter().flat_map(|event| event.budgets.iter().copied()));
     let named = u64::try_from(charges.len()).unwrap_or(u64::MAX);
-    let charged = batch::add(tx, &BUDGETS, &charges).await?;
-    if charged != named {
+    let found = batch::add(tx, &BUDGETS, &charges).await?;
+    if found != named {
         tracing::error!(
-            ledger.missing = named - charged,
+            ledger.missing = named.saturating_sub(found),
             "events name budgets that do not exist"
         );
     }

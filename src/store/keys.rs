@@ -1,6 +1,9 @@
 //! API keys and their secrets. A key owns at most two secrets: the newest, and the one before it
 //! until its grace ends. Deleting a key removes its secrets and hides it; its usage stays.
 
+use sqlx::FromRow;
+use sqlx::types::Json;
+
 use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
 use super::{Db, StoreError, budgets, projects};
@@ -148,8 +151,8 @@ pub async fn create(
             .bind(project);
         let insert = insert.bind(&new.name).bind(KeyStatus::Active);
         let insert = insert
-            .bind(row::json(&new.models))
-            .bind(row::json(&Some(&new.limits)));
+            .bind(row::json(new.models.as_ref()))
+            .bind(Json(&new.limits));
         let insert = insert.bind(new.expires_at).bind(now);
         insert.execute(c).await.map(|_| ())
     })?;
@@ -157,12 +160,14 @@ pub async fn create(
     finish(tx, id, now).await
 }
 
-/// The keys of an organisation, oldest first.
+/// The keys of an organisation, oldest first. One that cannot be read is left out and logged, so that
+/// it does not hide the others.
 pub async fn list(db: &Db, organisation: OrganisationId) -> Result<Vec<Key>, StoreError> {
-    let rows: Vec<KeyRow> = with_pool!(db, |pool| {
-        sqlx::query_as(ALL).bind(organisation).fetch_all(pool).await
-    })?;
-    Ok(rows.into_iter().map(Key::from).collect())
+    let rows: Vec<_> = with_pool!(db, |pool| {
+        let rows = sqlx::query(ALL).bind(organisation).fetch_all(pool).await?;
+        rows.iter().map(KeyRow::from_row).collect()
+    });
+    Ok(rows.into_iter().filter_map(readable).collect())
 }
 
 /// The key with this id, for operators.
@@ -215,10 +220,8 @@ pub async fn update(
             .bind(id)
             .bind(key.project_id)
             .bind(&key.name);
-        let update = update.bind(key.status).bind(row::json(&key.models));
-        let update = update
-            .bind(row::json(&Some(&key.limits)))
-            .bind(key.expires_at);
+        let update = update.bind(key.status).bind(row::json(key.models.as_ref()));
+        let update = update.bind(Json(&key.limits)).bind(key.expires_at);
         update.execute(c).await.map(|_| ())
     })?;
     finish(tx, id, now).await
@@ -227,7 +230,7 @@ pub async fn update(
 /// Removes a key's secrets and hides it.
 pub async fn delete(db: &Db, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
-    lock(&mut tx, id, now).await?;
+    touch(&mut tx, id, now).await?;
     secrets::delete_all(&mut tx, id).await?;
     with_tx!(&mut tx, |c| {
         sqlx::query(DELETE)
@@ -257,17 +260,21 @@ pub async fn rotate(
     finish(tx, id, now).await
 }
 
-/// Takes the row's write lock by writing to it, which both engines understand.
 async fn lock(tx: &mut Tx, id: KeyId, now: Timestamp) -> Result<Key, StoreError> {
-    with_tx!(&mut *tx, |c| {
-        sqlx::query(LOCK)
-            .bind(id)
-            .bind(now)
-            .execute(c)
-            .await
-            .map(|_| ())
-    })?;
+    touch(tx, id, now).await?;
     get(tx, id).await
+}
+
+/// Takes the row's write lock by writing to it, which both engines understand.
+async fn touch(tx: &mut Tx, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
+    let touched = with_tx!(tx, |c| {
+        let lock = sqlx::query(LOCK).bind(id).bind(now).execute(c).await;
+        lock.map(|done| done.rows_affected())
+    })?;
+    if touched == 0 {
+        return Err(StoreError::NotFound);
+    }
+    Ok(())
 }
 
 async fn get(tx: &mut Tx, id: KeyId) -> Result<Key, StoreError> {
@@ -280,4 +287,15 @@ async fn finish(mut tx: Tx, id: KeyId, now: Timestamp) -> Result<Key, StoreError
     changes::append(&mut tx, ChangeKind::Key, id.0, now).await?;
     tx.commit().await?;
     Ok(key)
+}
+
+fn readable(row: Result<KeyRow, sqlx::Error>) -> Option<Key> {
+    match row {
+        Ok(row) => Some(row.into()),
+        Err(error) => {
+            let cause = super::error::Cause::new(&error);
+            tracing::error!(error = %cause, "a key is left out because its row cannot be read");
+            None
+        }
+    }
 }

@@ -29,8 +29,8 @@ pub(super) struct KeyRow {
 }
 
 /// A value that may be missing, as a JSON column.
-pub(super) fn json<T>(value: &Option<T>) -> Option<Json<&T>> {
-    value.as_ref().map(Json)
+pub(super) fn json<T>(value: Option<&T>) -> Option<Json<&T>> {
+    value.map(Json)
 }
 
 impl From<KeyRow> for Key {

@@ -1,0 +1,120 @@
+//! What is refused, in one line that names it.
+
+use super::*;
+
+#[test]
+fn an_unknown_key_is_named_with_its_nearest() {
+    let message = refused(&["[server]\nlisen = \"127.0.0.1:1\""], &[]);
+    assert!(
+        message.contains("server.lisen") && message.contains("mean server.listen?"),
+        "{message}"
+    );
+    assert!(message.contains("0.toml"), "{message}");
+    let message = refused(&[], &[("TOLLGATE_SERVER__LISEN", "x")]);
+    assert!(
+        message.contains("TOLLGATE_SERVER__LISEN") && message.contains("server.listen"),
+        "{message}"
+    );
+    let message = refused(&[&provider("modles = []")], &[]);
+    assert!(
+        message.contains("providers.0.modles") && message.contains("models"),
+        "{message}"
+    );
+    for name in [
+        "TOLLGATE_X",
+        "TOLLGATE_SERVER",
+        "TOLLGATE_PROVIDERS",
+        "TOLLGATE_",
+        "TOLLGATE_A__B",
+    ] {
+        assert!(refused(&[], &[(name, "1")]).contains(name));
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_named() {
+    for (text, key) in [
+        ("[server]\nlisten = 1", "server.listen"),
+        ("[server]\nlisten = \"here\"", "listen"),
+        ("[server]\ndrain = \"long\"", "drain"),
+        ("[server]\nmax_body_bytes = -1", "max_body_bytes"),
+        ("[server]\nheader_timeout = \"0s\"", "header_timeout"),
+        ("[server]\ntrusted_proxies = [\"x\"]", "trusted_proxies"),
+        ("[server]\ntrusted_proxies = [1]", "trusted_proxies"),
+        ("[ledger]\ndurability = \"none\"", "durability"),
+        (
+            "[quota]\ndefault_max_output_tokens = 0",
+            "default_max_output_tokens",
+        ),
+        ("server = 1", "server"),
+        ("database_url = \"mysql://h/d\"", "database_url"),
+        ("[[providers]]\nname = \"p\"", "protocol"),
+    ] {
+        let message = refused(&[text], &[]);
+        assert!(message.contains(key), "{text}: {message}");
+    }
+    let message = refused(&[], &[("TOLLGATE_SERVER__MAX_CONNECTIONS", "many")]);
+    assert!(message.contains("a whole number"), "{message}");
+}
+
+#[test]
+fn a_broken_line_is_numbered_but_not_quoted() {
+    let message = refused(&["\ndatabase_url = \"postgres://u:s3cr3t@h/d"], &[]);
+    assert!(
+        message.contains("line 2") && !message.contains("s3cr3t"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_provider_that_is_this_gateway_is_refused() {
+    let message = refused(&[], &[("OPENAI_BASE_URL", "http://localhost:8080/v1")]);
+    assert!(message.contains("own address"), "{message}");
+}
+
+#[test]
+fn a_missing_credential_is_named() {
+    let message = refused(&[&provider("api_key = { env = \"NO_SUCH\" }")], &[]);
+    assert!(message.contains("NO_SUCH"), "{message}");
+    let message = refused(&[&provider("api_key = { file = \"/no/such\" }")], &[]);
+    assert!(message.contains("/no/such"), "{message}");
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    let twice = format!("{}{}", provider(""), provider(""));
+    for (text, hint) in [
+        (twice.as_str(), "two providers are called \"p\""),
+        (&provider("").replace("[\"*\"]", "[]"), "serves no model"),
+        (
+            &provider("").replace("[\"*\"]", "[\"a b\"]"),
+            "model pattern",
+        ),
+        (
+            &model("").replace("provider = \"p\"", "provider = \"q\""),
+            "\"q\"",
+        ),
+        (&model("price = { input = \"x\", output = \"1\" }"), "USD"),
+        (&model("context_window = 0"), "context_window"),
+        (&model("part_tokens = -1"), "part_tokens"),
+        (
+            &provider("").replace("https://p.example/v1", "p.example"),
+            "base_url",
+        ),
+    ] {
+        let message = refused(&[text], &[]);
+        assert!(message.contains(hint), "{hint}: {message}");
+    }
+}
+
+#[test]
+fn plain_http_beyond_this_machine_is_warned_about() {
+    let plain = |host: &str| {
+        let text = provider("").replace("https://p.example", host);
+        load(&[&text], &[]).unwrap().warnings.len()
+    };
+    assert_eq!(plain("http://p.example"), 1);
+    assert_eq!(plain("http://127.0.0.1:9"), 0);
+    assert_eq!(plain("http://[::1]:9"), 0);
+    assert_eq!(plain("http://localhost:9"), 0);
+}

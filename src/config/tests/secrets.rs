@@ -1,0 +1,99 @@
+//! Where secrets come from, and where they never go.
+
+use super::*;
+
+/// A file as the environment's `_FILE` variables and `api_key` name it.
+fn secret_file(dir: &TempDir, mode: u32) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let path = dir.path().join("secret");
+    fs::write(&path, "s3cr3t\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_secret_file_is_read_if_only_its_owner_can() {
+    let dir = TempDir::new().unwrap();
+    let path = secret_file(&dir, 0o600);
+    let key = provider(&format!("api_key = {{ file = {path:?} }}"));
+    let config = load(&[&key], &[]).unwrap();
+    assert_eq!(
+        config.providers[0]
+            .api_key
+            .as_ref()
+            .unwrap()
+            .expose_secret(),
+        "s3cr3t"
+    );
+    let config = load(&[], &[("OPENAI_API_KEY_FILE", &path)]).unwrap();
+    assert_eq!(
+        config.providers[0]
+            .api_key
+            .as_ref()
+            .unwrap()
+            .expose_secret(),
+        "s3cr3t"
+    );
+    assert!(
+        load(
+            &[&provider("")],
+            &[("TOLLGATE_PROVIDERS__0__API_KEY_FILE", &path)]
+        )
+        .is_ok()
+    );
+    for mode in [0o640, 0o604] {
+        secret_file(&dir, mode);
+        let message = refused(&[&key], &[]);
+        assert!(
+            message.contains("chmod 600") && message.contains("\"p\""),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_database_url_can_come_from_a_file() {
+    let dir = TempDir::new().unwrap();
+    let path = secret_file(&dir, 0o600);
+    fs::write(&path, "postgres://u:s3cr3t@h/d\n").unwrap();
+    for name in ["DATABASE_URL_FILE", "TOLLGATE_DATABASE_URL_FILE"] {
+        let config = load(&[], &[(name, &path)]).unwrap();
+        assert_eq!(
+            config.database_url().expose_secret(),
+            "postgres://u:s3cr3t@h/d"
+        );
+    }
+    let both = [
+        ("DATABASE_URL", "sqlite://x"),
+        ("DATABASE_URL_FILE", path.as_str()),
+    ];
+    assert!(refused(&[], &both).contains("both set"));
+}
+
+#[test]
+fn a_credential_written_into_a_file_is_refused_without_repeating_it() {
+    let message = refused(&[&provider("api_key = \"s3cr3t\"")], &[]);
+    assert!(
+        message.contains("api_key") && !message.contains("s3cr3t"),
+        "{message}"
+    );
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let config = load(
+        &[&provider("api_key = { env = \"KEY\" }")],
+        &[
+            ("KEY", "s3cr3t"),
+            ("DATABASE_URL", "postgres://u:s3cr3t@h/d"),
+        ],
+    )
+    .unwrap();
+    let shown = config.show().to_string();
+    assert!(
+        shown.contains("postgres://u:***@h/d") && shown.contains("KEY"),
+        "{shown}"
+    );
+    assert!(!shown.contains("s3cr3t") && !format!("{config:?}").contains("s3cr3t"));
+    assert!(shown.parse::<toml::Table>().is_ok());
+}

@@ -1,0 +1,105 @@
+//! How the process ends. The first signal stops admission and lets calls finish; the second signal,
+//! or the drain deadline, ends them now. Whatever must not be lost is spawned here and waited for.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::TaskTracker;
+
+/// See the module.
+#[derive(Default)]
+pub struct Lifecycle {
+    ready: AtomicBool,
+    soft: CancellationToken,
+    hard: CancellationToken,
+    calls: TaskTracker,
+}
+
+impl Lifecycle {
+    /// Whether new calls are welcome.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.soft.is_cancelled()
+    }
+
+    /// The store is there and migrated, or it is away.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Asks for the end: no new calls, the ones in flight may finish.
+    pub fn stop(&self) {
+        self.soft.cancel();
+    }
+
+    /// Ends everything now.
+    pub fn stop_now(&self) {
+        self.soft.cancel();
+        self.hard.cancel();
+    }
+
+    /// Returns once the end was asked for.
+    pub async fn stopping(&self) {
+        self.soft.cancelled().await;
+    }
+
+    /// Returns once calls in flight have to end.
+    pub fn stopped(&self) -> WaitForCancellationFutureOwned {
+        self.hard.clone().cancelled_owned()
+    }
+
+    /// Whether calls in flight have to end.
+    pub fn is_stopped(&self) -> bool {
+        self.hard.is_cancelled()
+    }
+
+    /// Lets a call go on without its client until it ends by itself or has to. Where nothing can be
+    /// spawned any more it is dropped.
+    pub fn detach(&self, call: impl Future<Output = ()> + Send + 'static) {
+        let stopped = self.stopped();
+        if let (false, Ok(runtime)) = (self.is_stopped(), tokio::runtime::Handle::try_current()) {
+            let until_stopped = async move {
+                tokio::select! {
+                    () = call => {}
+                    () = stopped => {}
+                }
+            };
+            self.calls.spawn_on(until_stopped, &runtime);
+        }
+    }
+
+    /// How many calls go on without their client.
+    pub fn detached(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Waits for calls without a client.
+    pub async fn drained(&self) {
+        self.calls.close();
+        self.calls.wait().await;
+    }
+
+    /// Stops at the first signal, and at once at the second.
+    pub async fn obey_signals(&self, delay: Duration) -> std::io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        tracing::info!("stopping: calls in flight may finish; a second signal ends them now");
+        self.set_ready(false);
+        tokio::select! {
+            () = tokio::time::sleep(delay) => self.stop(),
+            () = next() => self.stop_now(),
+        }
+        next().await;
+        self.stop_now();
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! Accepts connections and serves HTTP/1.1 and h2c on them, with what hyper leaves to its user:
+//! deadlines for heads, silence and slow readers, caps on connections and heads, and an end.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use crate::config;
+use crate::lifecycle::Lifecycle;
+
+mod guarded_io;
+mod in_flight;
+
+use guarded_io::{Deadlines, GuardedIo};
+use in_flight::{InFlight, counted};
+
+/// The parser's own limits on heads, above those of [`crate::gateway`], which answer politely.
+const HEAD_BYTES: usize = 128 * 1024;
+const HEAD_FIELDS: usize = 100;
+const STREAMS: u32 = 100;
+/// How long a reader may take nothing of what is there for it.
+const WRITE_STALL: Duration = Duration::from_mins(1);
+/// After a failed `accept`, mostly for want of descriptors: time for some to come back.
+const RECOVERY: Duration = Duration::from_millis(50);
+
+/// See the module.
+pub struct Server {
+    http: auto::Builder<TokioExecutor>,
+    router: Router,
+    deadlines: Deadlines,
+    places: Arc<Semaphore>,
+    per_address: Addresses,
+    connections: TaskTracker,
+    lifecycle: Arc<Lifecycle>,
+}
+
+/// How many connections each address has open, as far as that is capped.
+#[derive(Clone)]
+struct Addresses {
+    most: usize,
+    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// A connection's places; free again when it is gone.
+struct Place {
+    _of_all: OwnedSemaphorePermit,
+    address: Option<(Addresses, IpAddr)>,
+}
+
+impl Server {
+    /// A server of `router`.
+    pub fn new(config: &config::Server, router: Router, lifecycle: &Arc<Lifecycle>) -> Arc<Self> {
+        let deadlines = Deadlines {
+            head: config.header_timeout,
+            idle: config.idle_timeout,
+            write: WRITE_STALL,
+        };
+        Arc::new(Self {
+            http: http(),
+            router,
+            deadlines,
+            places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            per_address: Addresses {
+                most: config.max_connections_per_address,
+                open: Arc::default(),
+            },
+            connections: TaskTracker::new(),
+            lifecycle: Arc::clone(lifecycle),
+        })
+    }
+
+    /// Serves until the process is told to stop; then every connection ends after its calls.
+    pub async fn accept(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.lifecycle.stopping() => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(RECOVERY).await;
+                }
+            }
+        }
+        drop(listener);
+        self.connections.close();
+        self.connections.wait().await;
+    }
+
+    /// Over its cap a server closes at once: waiting would fill the backlog for everyone.
+    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let place = place.and_then(|of_all| self.per_address.enter(peer.ip(), of_all));
+        let Some(place) = place else {
+            tracing::debug!("a connection over the cap was closed");
+            return;
+        };
+        let server = Arc::clone(self);
+        self.connections.spawn(async move {
+            server.serve(stream).await;
+            drop(place);
+        });
+    }
+
+    async fn serve(&self, stream: TcpStream) {
+        // Without it the first event of a stream waits for the acknowledgement of its head.
+        let _ = stream.set_nodelay(true);
+        let in_flight = InFlight::default();
+        let io = GuardedIo::new(stream, self.deadlines, in_flight.clone());
+        let service = TowerToHyperService::new(counted(self.router.clone(), in_flight));
+        let connection = self.http.serve_connection(TokioIo::new(io), service);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.lifecycle.stopping() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection broke");
+        }
+    }
+}
+
+fn http() -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEAD_FIELDS);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(20);
+    http
+}
+
+impl Addresses {
+    fn enter(&self, address: IpAddr, of_all: OwnedSemaphorePermit) -> Option<Place> {
+        if self.most == 0 {
+            return Some(Place { _of_all: of_all, address: None });
+        }
+        let mut open = self.open.lock();
+        let count = open.entry(address).or_default();
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { _of_all: of_all, address: Some((self.clone(), address)) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((addresses, address)) = self.address.take() else { return };
+        let mut open = addresses.open.lock();
+        if let Some(count) = open.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&address);
+            }
+        }
+    }
+}

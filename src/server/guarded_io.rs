@@ -1,0 +1,169 @@
+//! A socket that gives up on a peer that is silent, sends its head too slowly, or does not read.
+//! hyper's own deadline for heads would also be the one for idle connections. One timer a socket,
+//! moved only when it fires: deadlines change with every call, and most never matter.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use super::in_flight::InFlight;
+
+/// How long a connection may wait for its peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadlines {
+    /// From the first byte of a head to its end.
+    pub(super) head: Duration,
+    /// Between calls.
+    pub(super) idle: Duration,
+    /// For room to write.
+    pub(super) write: Duration,
+}
+
+/// See the module.
+pub(super) struct GuardedIo {
+    stream: TcpStream,
+    deadlines: Deadlines,
+    in_flight: InFlight,
+    /// HTTP/2 peers send frames at any time, which do not begin a head.
+    is_h2: Option<bool>,
+    /// Since when the peer owes us the rest of a head, or anything at all.
+    owes: Owes,
+    stalled: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+}
+
+#[derive(Clone, Copy)]
+enum Owes {
+    /// The first byte of the next head.
+    Anything(Instant),
+    /// The rest of one.
+    Head(Instant),
+    /// Nothing: it waits for us.
+    Nothing,
+}
+
+impl GuardedIo {
+    pub(super) fn new(stream: TcpStream, deadlines: Deadlines, in_flight: InFlight) -> Self {
+        Self {
+            stream,
+            deadlines,
+            in_flight,
+            is_h2: None,
+            owes: Owes::Anything(Instant::now()),
+            stalled: None,
+            timer: Box::pin(tokio::time::sleep(deadlines.head.min(deadlines.idle))),
+        }
+    }
+
+    /// Notes what a read brought.
+    fn heard(&mut self, bytes: &[u8]) {
+        let is_h2 = *self.is_h2.get_or_insert_with(|| bytes.starts_with(b"PRI"));
+        self.owes = match self.owes {
+            _ if self.in_flight.is_any() => Owes::Nothing,
+            Owes::Head(since) => Owes::Head(since),
+            _ if is_h2 => Owes::Anything(Instant::now()),
+            _ => Owes::Head(Instant::now()),
+        };
+    }
+
+    /// Notes that a read would have to wait.
+    fn waits(&mut self) {
+        self.owes = match (self.owes, self.in_flight.is_any()) {
+            (_, true) => Owes::Nothing,
+            (Owes::Nothing, false) => Owes::Anything(Instant::now()),
+            (owes, false) => owes,
+        };
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let owed = match self.owes {
+            Owes::Anything(since) => Some(since + self.deadlines.idle),
+            Owes::Head(since) => Some(since + self.deadlines.head),
+            Owes::Nothing => None,
+        };
+        let stalled = self.stalled.map(|since| since + self.deadlines.write);
+        owed.into_iter().chain(stalled).min()
+    }
+
+    /// Fails when the deadline has passed; otherwise sees to being woken.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let now = Instant::now();
+            let shortest = self.deadlines.head.min(self.deadlines.idle).min(self.deadlines.write);
+            let next = match self.deadline() {
+                Some(deadline) if deadline <= now => {
+                    return Poll::Ready(ErrorKind::TimedOut.into());
+                }
+                Some(deadline) => deadline.min(now + shortest),
+                None => now + shortest,
+            };
+            self.timer.as_mut().reset(next.into());
+        }
+    }
+
+    fn after_write<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        self.stalled.get_or_insert_with(Instant::now);
+        self.poll_deadline(cx).map(Err)
+    }
+}
+
+impl AsyncRead for GuardedIo {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        if Pin::new(&mut this.stream).poll_read(cx, buffer)?.is_ready() {
+            this.heard(buffer.filled().get(before..).unwrap_or_default());
+            return Poll::Ready(Ok(()));
+        }
+        this.waits();
+        this.poll_deadline(cx).map(Err)
+    }
+}
+
+impl AsyncWrite for GuardedIo {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.after_write(written, cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.after_write(written, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,337 @@
+//! Booking: idempotent, whole or not at all, and true to the sum of its events.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use sqlx::types::Json;
+use tollgate::domain::quota::{BudgetKey, Period, Unit};
+use tollgate::domain::tenant::ScopeId;
+use tollgate::domain::usage::Source;
+use tollgate::store::events::{self, Event};
+use tollgate::store::keys::{self, Key, KeyPatch};
+use tollgate::store::{Db, StoreError, budgets};
+use uuid::Uuid;
+
+use super::{event, key, now, organisation, quota, secret};
+use crate::support::db::{TestDb, on_both_engines};
+
+on_both_engines!(
+    booking_again_changes_nothing,
+    a_bad_event_books_nothing_of_its_batch,
+    what_clients_chose_cannot_stop_booking,
+    calls_with_a_previous_secret_are_counted,
+    a_full_batch_is_booked_whole,
+    used_is_the_sum_of_events_and_adjustments,
+);
+
+async fn open(db: &Db, scope: ScopeId, unit: Unit, period: Period) -> Uuid {
+    let start = period.start(now());
+    let name = BudgetKey {
+        scope,
+        unit,
+        period,
+        start,
+    };
+    budgets::open(db, &name, Some(1_000_000), now())
+        .await
+        .unwrap()
+        .id
+}
+
+/// `used` of every budget row beside what I1 says it is.
+async fn audit(db: &Db) -> Vec<(i64, i64)> {
+    type Named = (Json<Vec<Uuid>>, i64, i64);
+    let events = "SELECT budgets, total_tokens, requests FROM events";
+    let rows = "SELECT b.id, b.unit, b.used,
+        CAST((SELECT COALESCE(SUM(a.amount), 0) FROM adjustments a WHERE a.budget_id = b.id) AS BIGINT)
+        FROM budgets b";
+    let (events, rows): (Vec<Named>, Vec<(Uuid, String, i64, i64)>) = match db {
+        Db::Postgres(pool) => (
+            sqlx::query_as(events).fetch_all(pool).await.unwrap(),
+            sqlx::query_as(rows).fetch_all(pool).await.unwrap(),
+        ),
+        Db::Sqlite(pools) => (
+            sqlx::query_as(events)
+                .fetch_all(pools.writer())
+                .await
+                .unwrap(),
+            sqlx::query_as(rows)
+                .fetch_all(pools.writer())
+                .await
+                .unwrap(),
+        ),
+    };
+    let mut sums: HashMap<Uuid, (i64, i64)> = HashMap::new();
+    for (Json(budgets), tokens, requests) in events {
+        for id in budgets {
+            let sum = sums.entry(id).or_default();
+            *sum = (sum.0 + tokens, sum.1 + requests);
+        }
+    }
+    let expected = |(id, unit, used, adjusted): (Uuid, String, i64, i64)| {
+        let (tokens, requests) = sums.get(&id).copied().unwrap_or_default();
+        (
+            used,
+            adjusted + if unit == "tokens" { tokens } else { requests },
+        )
+    };
+    rows.into_iter().map(expected).collect()
+}
+
+async fn booking_again_changes_nothing(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    let budget = open(&test.db, ScopeId::Key(key.id), Unit::Tokens, Period::Day).await;
+    let batch: Vec<Event> = (0..150)
+        .map(|_| Event {
+            budgets: vec![(budget, 30)],
+            secret_hash: Some(secret(1)),
+            ..event(&key)
+        })
+        .collect();
+    let twice: Vec<Event> = batch.iter().chain(&batch).cloned().collect();
+    assert_eq!(events::book(&test.db, &twice).await.unwrap(), 150);
+    assert_eq!(events::book(&test.db, &batch[20..90]).await.unwrap(), 0);
+    assert_eq!(events::book(&test.db, &[]).await.unwrap(), 0);
+    assert_eq!(number!(&test.db, "SELECT used FROM budgets"), 150 * 30);
+    assert_eq!(number!(&test.db, "SELECT COUNT(*) FROM events"), 150);
+    assert_eq!(
+        number!(&test.db, "SELECT total_tokens FROM rollups_hourly"),
+        150 * 30
+    );
+    assert_eq!(
+        number!(&test.db, "SELECT requests FROM rollups_hourly"),
+        150
+    );
+    assert_eq!(number!(&test.db, "SELECT calls FROM key_secrets"), 150);
+}
+
+async fn a_bad_event_books_nothing_of_its_batch(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    let budget = open(&test.db, ScopeId::Key(key.id), Unit::Tokens, Period::Day).await;
+    let good = Event {
+        budgets: vec![(budget, 30)],
+        ..event(&key)
+    };
+    let bad = Event {
+        total_tokens: -1,
+        ..event(&key)
+    };
+    let booked = events::book(&test.db, &[good, bad]).await;
+    assert!(matches!(booked, Err(StoreError::Other { .. })));
+    assert_eq!(number!(&test.db, "SELECT used FROM budgets"), 0);
+    assert_eq!(number!(&test.db, "SELECT COUNT(*) FROM events"), 0);
+}
+
+async fn what_clients_chose_cannot_stop_booking(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    for model in [
+        "gpt-\0",
+        "",
+        "'); DROP TABLE events; --",
+        &"gpt-ü".repeat(5_000),
+    ] {
+        let event = Event {
+            model: model.to_owned(),
+            upstream_model: model.to_owned(),
+            ..event(&key)
+        };
+        assert_eq!(events::book(&test.db, &[event]).await.unwrap(), 1);
+    }
+}
+
+async fn calls_with_a_previous_secret_are_counted(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    let with = |seed| Event {
+        secret_hash: Some(secret(seed)),
+        ..event(&key)
+    };
+    events::book(&test.db, &[with(1)]).await.unwrap();
+    let grace = now().plus(Duration::from_secs(60));
+    keys::rotate(&test.db, key.id, &secret(2), "sk-2", grace, now())
+        .await
+        .unwrap();
+    // The third secret is gone by the time its call is booked.
+    events::book(&test.db, &[with(1), with(2), with(1), with(3)])
+        .await
+        .unwrap();
+    let key = keys::find(&test.db, key.id).await.unwrap().unwrap();
+    assert_eq!(key.previous.unwrap().calls, 2);
+}
+
+async fn a_full_batch_is_booked_whole(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let mut batch = Vec::new();
+    for seed in 0..8 {
+        let key = key(&test.db, &acme, seed).await;
+        let of_key = open(&test.db, ScopeId::Key(key.id), Unit::Tokens, Period::Day).await;
+        let of_all = open(
+            &test.db,
+            ScopeId::Organisation(acme.id),
+            Unit::Requests,
+            Period::Day,
+        )
+        .await;
+        batch.extend((0..512).map(|n| Event {
+            budgets: vec![(of_key, 30), (of_all, 1)],
+            secret_hash: Some(secret(seed)),
+            model: format!("model-{}", n % 20),
+            ..event(&key)
+        }));
+    }
+    let started = std::time::Instant::now();
+    assert_eq!(events::book(&test.db, &batch).await.unwrap(), 4096);
+    println!("{:?}: 4096 events in {:?}", test.db, started.elapsed());
+    assert!(
+        audit(&test.db)
+            .await
+            .iter()
+            .all(|(used, expected)| used == expected)
+    );
+    assert_eq!(
+        number!(&test.db, "SELECT COUNT(*) FROM rollups_hourly"),
+        160
+    );
+}
+
+/// One step of a random history; numbers choose among what exists.
+#[derive(Clone, Debug)]
+enum Step {
+    Book {
+        calls: Vec<(usize, i64, bool)>,
+        replayed: usize,
+    },
+    Open {
+        key: usize,
+        unit: Unit,
+        period: Period,
+    },
+    Edit {
+        key: usize,
+        amount: i64,
+    },
+    Rotate {
+        key: usize,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let unit = prop_oneof![Just(Unit::Tokens), Just(Unit::Requests)];
+    let period = prop_oneof![
+        Just(Period::None),
+        Just(Period::Day),
+        Just(Period::Week),
+        Just(Period::Month)
+    ];
+    let call = (0usize..3, 0i64..5_000, any::<bool>());
+    prop_oneof![
+        4 => (prop::collection::vec(call, 0..40), 0usize..40)
+            .prop_map(|(calls, replayed)| Step::Book { calls, replayed }),
+        2 => (0usize..3, unit, period).prop_map(|(key, unit, period)| Step::Open { key, unit, period }),
+        1 => (0usize..3, 0i64..9_999).prop_map(|(key, amount)| Step::Edit { key, amount }),
+        1 => (0usize..3).prop_map(|key| Step::Rotate { key }),
+    ]
+}
+
+struct History {
+    keys: Vec<Key>,
+    open: Vec<(usize, Unit, Uuid)>,
+    booked: Vec<Event>,
+    secrets: u8,
+}
+
+async fn used_is_the_sum_of_events_and_adjustments(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let other = test.other_process().await;
+    let mut history = History {
+        keys: Vec::new(),
+        open: Vec::new(),
+        booked: Vec::new(),
+        secrets: 3,
+    };
+    for seed in 0..3 {
+        history.keys.push(key(&test.db, &acme, seed).await);
+    }
+    let mut runner = TestRunner::deterministic();
+    let steps = prop::collection::vec(step(), 60)
+        .new_tree(&mut runner)
+        .unwrap()
+        .current();
+    for step in steps {
+        let context = format!("{step:?}");
+        history.take(&test.db, &other, step).await;
+        for (used, expected) in audit(&test.db).await {
+            assert_eq!(used, expected, "after {context}");
+        }
+    }
+    let rolled = "SELECT CAST(SUM(total_tokens) AS BIGINT) FROM rollups_hourly";
+    let total: i64 = history.booked.iter().map(|event| event.total_tokens).sum();
+    assert_eq!(number!(&test.db, rolled), total);
+}
+
+impl History {
+    async fn take(&mut self, db: &Db, other: &Db, step: Step) {
+        match step {
+            Step::Book { calls, replayed } => self.book(db, other, calls, replayed).await,
+            Step::Open { key, unit, period } => {
+                let id = open(db, ScopeId::Key(self.keys[key].id), unit, period).await;
+                self.open.push((key, unit, id));
+                self.open.sort();
+                self.open.dedup();
+            }
+            Step::Edit { key, amount } => {
+                let patch = KeyPatch {
+                    limits: Some(quota(amount, Period::Day)),
+                    ..KeyPatch::default()
+                };
+                keys::update(db, self.keys[key].id, patch, now())
+                    .await
+                    .unwrap();
+            }
+            Step::Rotate { key } => {
+                self.secrets += 1;
+                let grace = now().plus(Duration::from_secs(60));
+                let (id, secret) = (self.keys[key].id, secret(self.secrets));
+                keys::rotate(db, id, &secret, "sk-", grace, now())
+                    .await
+                    .unwrap();
+            }
+        }
+    }
+
+    /// Two processes book the same new events at once, and some old ones again.
+    async fn book(&mut self, db: &Db, other: &Db, calls: Vec<(usize, i64, bool)>, replayed: usize) {
+        let new: Vec<Event> = calls.into_iter().map(|call| self.event(call)).collect();
+        let old = self.booked.iter().rev().take(replayed);
+        let batch: Vec<Event> = new.iter().chain(old).cloned().collect();
+        let reversed: Vec<Event> = batch.iter().rev().cloned().collect();
+        let (one, two) = tokio::join!(events::book(db, &batch), events::book(other, &reversed));
+        assert_eq!(one.unwrap() + two.unwrap(), new.len());
+        self.booked.extend(new);
+    }
+
+    fn event(&self, (key, tokens, was_cut): (usize, i64, bool)) -> Event {
+        let source = if was_cut {
+            Source::Estimated
+        } else {
+            Source::Reported
+        };
+        let charged = |unit| if unit == Unit::Tokens { tokens } else { 1 };
+        let covering = self.open.iter().filter(|(of, _, _)| *of == key);
+        Event {
+            total_tokens: tokens,
+            source,
+            budgets: covering
+                .map(|(_, unit, id)| (*id, charged(*unit)))
+                .collect(),
+            secret_hash: Some(secret(u8::try_from(key).unwrap())),
+            ..event(&self.keys[key])
+        }
+    }
+}

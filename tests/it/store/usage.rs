@@ -1,0 +1,203 @@
+//! Reports: sums by what is asked, and the calls themselves.
+
+use std::time::Duration;
+
+use tollgate::domain::tenant::CallId;
+use tollgate::domain::usage::Source;
+use tollgate::store::events::{self, Event};
+use tollgate::store::usage::{self, CallsQuery, Group, UsageQuery, UsageRow};
+use tollgate::store::{Db, keys, refusals};
+
+use super::{at, event, key, now, organisation};
+use crate::support::db::{TestDb, on_both_engines};
+
+on_both_engines!(
+    usage_is_summed_by_what_is_asked,
+    a_range_takes_whole_hours,
+    a_deleted_key_keeps_its_name_in_reports,
+    calls_come_newest_first_and_all_of_them,
+    a_foreign_organisation_sees_nothing,
+    refusals_are_counted_by_hour_and_code,
+);
+
+async fn sums(db: &Db, key: &keys::Key, by: &[Group]) -> Vec<UsageRow> {
+    let query = UsageQuery {
+        by: by.to_vec(),
+        ..UsageQuery::default()
+    };
+    usage::usage(db, key.organisation_id, query).await.unwrap()
+}
+
+async fn usage_is_summed_by_what_is_asked(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    let call = |text: &str, model: &str, status, source| Event {
+        at: at(text),
+        model: model.to_owned(),
+        status,
+        source,
+        ..event(&key)
+    };
+    let events = [
+        call("2026-11-17T23:59:59.999999Z", "a", 200, Source::Reported),
+        call("2026-11-18T00:00:00Z", "a", 502, Source::Estimated),
+        call("2026-11-18T00:59:59Z", "b", 299, Source::Interrupted),
+        call("2026-11-18T01:00:00Z", "b", 400, Source::Reported),
+    ];
+    events::book(&test.db, &events).await.unwrap();
+    let total = sums(&test.db, &key, &[]).await;
+    let expected = UsageRow {
+        requests: 4,
+        errors: 2,
+        input_tokens: 40,
+        output_tokens: 80,
+        total_tokens: 120,
+        estimated_tokens: 30,
+        interrupted_tokens: 30,
+        cost_nano: 6_000,
+        ..UsageRow::default()
+    };
+    assert_eq!(total, [expected.clone()]);
+    let by_key = sums(&test.db, &key, &[Group::Key]).await;
+    let named = UsageRow {
+        key_id: Some(key.id),
+        key_name: Some("ci".to_owned()),
+        ..expected.clone()
+    };
+    assert_eq!(by_key, [named]);
+    let by_project = sums(&test.db, &key, &[Group::Project]).await;
+    assert_eq!(by_project[0].project_id, Some(key.project_id));
+    let by_day = sums(&test.db, &key, &[Group::Day]).await;
+    let days: Vec<_> = by_day
+        .iter()
+        .map(|row| (row.day.unwrap(), row.hour, row.requests))
+        .collect();
+    assert_eq!(
+        days,
+        [
+            (at("2026-11-17T00:00:00Z"), None, 1),
+            (at("2026-11-18T00:00:00Z"), None, 3)
+        ]
+    );
+    let by_hour = sums(&test.db, &key, &[Group::Hour, Group::Model]).await;
+    let hours: Vec<_> = by_hour
+        .iter()
+        .map(|row| {
+            (
+                row.hour.unwrap().to_string(),
+                row.model.as_deref().unwrap(),
+                row.requests,
+            )
+        })
+        .map(|(hour, model, requests)| (hour, model.to_owned(), requests))
+        .collect();
+    let expected = [
+        ("2026-11-17T23:00:00Z", "a", 1),
+        ("2026-11-18T00:00:00Z", "a", 1),
+        ("2026-11-18T00:00:00Z", "b", 1),
+        ("2026-11-18T01:00:00Z", "b", 1),
+    ];
+    let expected = expected.map(|(hour, model, n)| (hour.to_owned(), model.to_owned(), n));
+    assert_eq!(hours, expected);
+    let by_day_and_model = sums(&test.db, &key, &[Group::Day, Group::Model]).await;
+    let counts: Vec<_> = by_day_and_model.iter().map(|row| row.requests).collect();
+    assert_eq!(counts, [1, 1, 2]);
+}
+
+async fn a_range_takes_whole_hours(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    let call = |text| Event {
+        at: at(text),
+        ..event(&key)
+    };
+    let events = [
+        call("2026-11-18T09:59:59Z"),
+        call("2026-11-18T10:00:00Z"),
+        call("2026-11-18T11:59:59Z"),
+        call("2026-11-18T12:00:00Z"),
+    ];
+    events::book(&test.db, &events).await.unwrap();
+    let query = UsageQuery {
+        from: Some(at("2026-11-18T10:30:00Z")),
+        to: Some(at("2026-11-18T12:00:00Z")),
+        by: vec![],
+    };
+    let rows = usage::usage(&test.db, acme.id, query).await.unwrap();
+    assert_eq!(rows[0].requests, 2);
+}
+
+async fn a_deleted_key_keeps_its_name_in_reports(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    keys::delete(&test.db, key.id, now()).await.unwrap();
+    events::book(&test.db, &[event(&key)]).await.unwrap();
+    let rows = sums(&test.db, &key, &[Group::Key]).await;
+    assert_eq!(rows[0].key_name.as_deref(), Some("ci"));
+}
+
+async fn calls_come_newest_first_and_all_of_them(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    let other = super::key(&test.db, &acme, 2).await;
+    // Five calls a microsecond, so that pages end within one.
+    let call = |n: u64| Event {
+        at: now().plus(Duration::from_micros(n / 5)),
+        ..event(if n % 2 == 0 { &key } else { &other })
+    };
+    let events: Vec<Event> = (0..2_500).map(call).collect();
+    events::book(&test.db, &events).await.unwrap();
+    let rows = usage::calls(&test.db, acme.id, CallsQuery::default())
+        .await
+        .unwrap();
+    let mut expected: Vec<(_, CallId)> = events.iter().map(|event| (event.at, event.id)).collect();
+    expected.sort();
+    expected.reverse();
+    let seen: Vec<_> = rows.iter().map(|row| (row.at, row.id)).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(
+        (rows[0].status, rows[0].source, rows[0].first_token_ms),
+        (200, Source::Reported, Some(90))
+    );
+    let query = CallsQuery {
+        key: Some(key.id),
+        from: Some(now().plus(Duration::from_micros(10))),
+        to: Some(now().plus(Duration::from_micros(20))),
+    };
+    let rows = usage::calls(&test.db, acme.id, query).await.unwrap();
+    assert_eq!(rows.len(), 25);
+    assert!(rows.iter().all(|row| row.key_id == key.id));
+}
+
+async fn a_foreign_organisation_sees_nothing(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let beta = organisation(&test.db, "Beta").await;
+    let key = key(&test.db, &acme, 1).await;
+    events::book(&test.db, &[event(&key)]).await.unwrap();
+    let query = CallsQuery {
+        key: Some(key.id),
+        ..CallsQuery::default()
+    };
+    assert_eq!(usage::calls(&test.db, beta.id, query).await.unwrap(), []);
+    let rows = usage::usage(&test.db, beta.id, UsageQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(rows, []);
+}
+
+async fn refusals_are_counted_by_hour_and_code(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    let hour = at("2026-11-18T10:00:00Z");
+    let count = |code: &str, n| (acme.id, key.id, hour, code.to_owned(), n);
+    let counts = [
+        count("quota_held", 2),
+        count("key_disabled", 1),
+        count("quota_held", 3),
+    ];
+    refusals::book(&test.db, &counts).await.unwrap();
+    refusals::book(&test.db, &counts[..1]).await.unwrap();
+    let held = "SELECT count FROM refusals_hourly WHERE code = 'quota_held'";
+    assert_eq!(number!(&test.db, held), 7);
+    assert_eq!(number!(&test.db, "SELECT COUNT(*) FROM refusals_hourly"), 2);
+}

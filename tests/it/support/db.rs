@@ -1,0 +1,119 @@
+//! A database of its own for every test, on both engines. Postgres needs a server: its address,
+//! with the right to create databases, comes from `TOLLGATE_TEST_POSTGRES`.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tempfile::TempDir;
+use tollgate::store::Db;
+use uuid::Uuid;
+
+const SERVER: &str = "TOLLGATE_TEST_POSTGRES";
+
+/// A migrated database that disappears with the value.
+pub struct TestDb {
+    pub db: Db,
+    pub url: String,
+    pub directory: TempDir,
+    drop: Option<Dropped>,
+}
+
+/// A Postgres database to drop.
+struct Dropped {
+    server: String,
+    name: String,
+}
+
+/// Makes one test an engine of an `async fn(TestDb)`.
+macro_rules! on_both_engines {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name($crate::support::db::TestDb::sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$name($crate::support::db::TestDb::postgres().await).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_both_engines;
+
+impl TestDb {
+    pub async fn sqlite() -> Self {
+        let test = Self::empty_sqlite().await;
+        test.db.migrate().await.unwrap();
+        test
+    }
+
+    pub async fn postgres() -> Self {
+        let test = Self::empty_postgres().await;
+        test.db.migrate().await.unwrap();
+        test
+    }
+
+    /// Not migrated yet.
+    pub async fn empty_sqlite() -> Self {
+        let directory = TempDir::new().unwrap();
+        let url = format!(
+            "sqlite://{}",
+            directory.path().join("data/tollgate.db").display()
+        );
+        Self::open(url, directory, None).await
+    }
+
+    /// Not migrated yet.
+    pub async fn empty_postgres() -> Self {
+        let Ok(server) = std::env::var(SERVER) else {
+            panic!(
+                "set {SERVER} to a Postgres server, such as postgres://postgres@127.0.0.1:5432/postgres"
+            );
+        };
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        administer(&server, format!("CREATE DATABASE {name}")).await;
+        let (base, _) = server.rsplit_once('/').unwrap();
+        let url = format!("{base}/{name}");
+        let drop = Some(Dropped { server, name });
+        Self::open(url, TempDir::new().unwrap(), drop).await
+    }
+
+    /// Connections of their own to the same database, as another process has.
+    pub async fn other_process(&self) -> Db {
+        Db::connect(&self.url).await.unwrap()
+    }
+
+    async fn open(url: String, directory: TempDir, drop: Option<Dropped>) -> Self {
+        let db = Db::connect(&url).await.unwrap();
+        Self {
+            db,
+            url,
+            directory,
+            drop,
+        }
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        let Some(Dropped { server, name }) = self.drop.take() else {
+            return;
+        };
+        // Also after a panic, hence not in the test's own runtime.
+        let drop = async move {
+            administer(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        };
+        let drop = std::thread::spawn(|| {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(drop);
+        });
+        drop.join().unwrap();
+    }
+}
+
+async fn administer(server: &str, statement: String) {
+    let mut connection = PgConnection::connect(server).await.unwrap();
+    let statement = sqlx::query(AssertSqlSafe(statement));
+    statement.execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
