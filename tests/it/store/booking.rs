@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use tollgate::domain::quota::{BudgetKey, Period, Unit};
 use tollgate::domain::tenant::ScopeId;
 use tollgate::store::events::{self, Event};
-use tollgate::store::keys::{self, Key, KeyPatch};
+use tollgate::store::keys::{self, KeyPatch};
 use tollgate::store::{Db, StoreError, budgets};
 use uuid::Uuid;
 
