@@ -1,5 +1,7 @@
 //! Who calls: everything the gateway needs to know about a secret, in one join.
 
+use std::time::Duration;
+
 use sqlx::FromRow;
 
 use super::{Db, StoreError};
@@ -7,6 +9,9 @@ use crate::domain::key::SecretHash;
 use crate::domain::limits::Limits;
 use crate::domain::tenant::{KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId};
 use crate::domain::time::Timestamp;
+
+/// How long a call waits for its caller: a database that hangs counts as away.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 const BY_SECRET: &str = "SELECT s.hash AS secret, s.grace_until,
         o.id AS organisation_id, o.status AS organisation_status,
@@ -97,10 +102,12 @@ pub struct CallerKey {
 /// The caller that `secret` belongs to. Whether it may call now is not decided here: status, expiry
 /// and grace are answered as they are.
 pub async fn find_by_secret(db: &Db, secret: &SecretHash) -> Result<Option<CallerRow>, StoreError> {
-    Ok(with_pool!(db, |pool| {
-        sqlx::query_as(BY_SECRET)
-            .bind(*secret)
-            .fetch_optional(pool)
-            .await
-    })?)
+    let find = async {
+        with_pool!(db, |pool| {
+            let find = sqlx::query_as(BY_SECRET).bind(*secret);
+            find.fetch_optional(pool).await
+        })
+    };
+    let found = tokio::time::timeout(PATIENCE, find).await;
+    Ok(found.map_err(|late| StoreError::unavailable(&late))??)
 }

@@ -27,11 +27,12 @@ impl Db {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return postgres(url).map(Self::Postgres);
         }
-        let path = url
-            .strip_prefix("sqlite://")
-            .filter(|path| !path.is_empty());
+        let path = url.strip_prefix("sqlite://");
+        let path = path.filter(|path| !path.is_empty() && !path.contains('?'));
         let path = path.ok_or_else(|| {
-            StoreError::other(&"a database URL starts with postgres:// or sqlite://")
+            StoreError::setup(
+                "a database URL is postgres://… or sqlite://PATH (which takes no parameters)",
+            )
         })?;
         sqlite(Path::new(path)).await.map(Self::Sqlite)
     }
@@ -59,7 +60,7 @@ impl Db {
 
 fn postgres(url: &str) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)
-        .map_err(|_| StoreError::other(&"the Postgres URL cannot be read"))?;
+        .map_err(|_| StoreError::setup("the Postgres URL cannot be read; check its parts"))?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE);
@@ -68,7 +69,8 @@ fn postgres(url: &str) -> Result<PgPool, StoreError> {
 
 async fn sqlite(path: &Path) -> Result<SqlitePools, StoreError> {
     let file = create_file(path).map_err(|error| {
-        StoreError::other(&format!("{} cannot be opened: {error}", path.display()))
+        let path = path.display();
+        StoreError::setup(format!("the database file {path} cannot be used: {error}"))
     })?;
     let options = SqliteConnectOptions::new()
         .filename(&file)

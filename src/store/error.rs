@@ -30,6 +30,12 @@ pub enum StoreError {
         /// For logs.
         source: Cause,
     },
+    /// The database cannot be used as it was configured.
+    #[error("{what}")]
+    Setup {
+        /// What is wrong, as a sentence for the operator.
+        what: String,
+    },
     /// The database refused; asking again will not help.
     #[error("the database refused the request")]
     Other {
@@ -72,6 +78,12 @@ impl StoreError {
         Self::Unavailable { source }
     }
 
+    /// A database that cannot be used: `what` tells the operator why.
+    pub fn setup(what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self::Setup { what }
+    }
+
     /// A refusal that will not pass, because of `error`.
     pub fn other(error: &dyn std::fmt::Display) -> Self {
         let source = Cause::new(error);
@@ -103,6 +115,9 @@ impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
         match error {
             MigrateError::Execute(error) => error.into(),
+            MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => {
+                Self::setup("the database belongs to another version of tollgate; install that one")
+            }
             error => Self::other(&error),
         }
     }

@@ -4,21 +4,25 @@
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sqlx::postgres::PgPool;
 use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use super::{Db, StoreError};
 
 /// Names the lock among the advisory locks of a database: "tollgate" in ASCII.
 const ADVISORY: i64 = 0x746f_6c6c_6761_7465;
+/// How long the server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock($1)";
 
 /// The right to serve from this database and data directory.
 #[derive(Debug)]
 pub struct InstanceLock {
     _journal: File,
-    _database: DatabaseLock,
+    database: DatabaseLock,
 }
 
 /// Why this process may not serve.
@@ -48,8 +52,13 @@ pub enum InstanceError {
 
 #[derive(Debug)]
 enum DatabaseLock {
-    Postgres { _connection: PgConnection },
-    Sqlite { _file: File },
+    Postgres {
+        connection: PgConnection,
+        pool: PgPool,
+    },
+    Sqlite {
+        _file: File,
+    },
 }
 
 impl InstanceLock {
@@ -69,8 +78,22 @@ impl InstanceLock {
         };
         Ok(Self {
             _journal: journal,
-            _database: database,
+            database,
         })
+    }
+
+    /// Takes the lock again if its connection was lost; to be called every few seconds. Fails with
+    /// [`InstanceError::Database`] if another was faster: then this process must stop.
+    pub async fn keep(&mut self) -> Result<(), InstanceError> {
+        let DatabaseLock::Postgres { connection, pool } = &mut self.database else {
+            return Ok(());
+        };
+        let alive = timeout(PATIENCE, connection.ping()).await;
+        if !matches!(alive, Ok(Ok(()))) {
+            let pool = pool.clone();
+            self.database = advisory_lock(&pool).await?;
+        }
+        Ok(())
     }
 }
 
@@ -98,11 +121,18 @@ fn lock_file(path: &Path) -> Result<Option<File>, InstanceError> {
     }
 }
 
-/// The lock lives as long as its connection, which therefore is none of the pool's.
+/// The lock lives as long as its connection, which therefore is none of the pool's. The server
+/// notices a machine that vanished by keep-alives.
 async fn advisory_lock(pool: &PgPool) -> Result<DatabaseLock, InstanceError> {
-    let options = pool.connect_options();
-    let connect = PgConnection::connect_with(&options);
-    let mut connection = connect.await.map_err(StoreError::from)?;
+    let options = pool.connect_options().as_ref().clone();
+    let options = options.options([
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+    ]);
+    let connect = timeout(PATIENCE, PgConnection::connect_with(&options)).await;
+    let connect = connect.map_err(|late| StoreError::unavailable(&late))?;
+    let mut connection = connect.map_err(StoreError::from)?;
     let lock = sqlx::query_scalar(TRY_LOCK).bind(ADVISORY);
     let is_ours: bool = lock
         .fetch_one(&mut connection)
@@ -111,7 +141,6 @@ async fn advisory_lock(pool: &PgPool) -> Result<DatabaseLock, InstanceError> {
     if !is_ours {
         return Err(InstanceError::Database);
     }
-    Ok(DatabaseLock::Postgres {
-        _connection: connection,
-    })
+    let pool = pool.clone();
+    Ok(DatabaseLock::Postgres { connection, pool })
 }

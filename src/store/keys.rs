@@ -167,7 +167,7 @@ pub async fn list(db: &Db, organisation: OrganisationId) -> Result<Vec<Key>, Sto
         let rows = sqlx::query(ALL).bind(organisation).fetch_all(pool).await?;
         rows.iter().map(KeyRow::from_row).collect()
     });
-    Ok(rows.into_iter().filter_map(readable).collect())
+    Ok(rows.into_iter().filter_map(row::readable).collect())
 }
 
 /// The key with this id, for operators.
@@ -287,15 +287,4 @@ async fn finish(mut tx: Tx, id: KeyId, now: Timestamp) -> Result<Key, StoreError
     changes::append(&mut tx, ChangeKind::Key, id.0, now).await?;
     tx.commit().await?;
     Ok(key)
-}
-
-fn readable(row: Result<KeyRow, sqlx::Error>) -> Option<Key> {
-    match row {
-        Ok(row) => Some(row.into()),
-        Err(error) => {
-            let cause = super::error::Cause::new(&error);
-            tracing::error!(error = %cause, "a key is left out because its row cannot be read");
-            None
-        }
-    }
 }

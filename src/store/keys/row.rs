@@ -7,6 +7,7 @@ use super::{Key, PreviousSecret};
 use crate::domain::limits::Limits;
 use crate::domain::tenant::{KeyId, KeyStatus, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
+use crate::store::error::Cause;
 
 #[derive(FromRow)]
 pub(super) struct KeyRow {
@@ -31,6 +32,18 @@ pub(super) struct KeyRow {
 /// A value that may be missing, as a JSON column.
 pub(super) fn json<T>(value: Option<&T>) -> Option<Json<&T>> {
     value.map(Json)
+}
+
+/// The key, or nothing but a line in the log.
+pub(super) fn readable(row: Result<KeyRow, sqlx::Error>) -> Option<Key> {
+    match row {
+        Ok(row) => Some(row.into()),
+        Err(error) => {
+            let cause = Cause::new(&error);
+            tracing::error!(error = %cause, "a key is left out because its row cannot be read");
+            None
+        }
+    }
 }
 
 impl From<KeyRow> for Key {

@@ -1,9 +1,10 @@
 //! The join behind authentication.
 
+use sqlx::Executor;
 use tollgate::domain::tenant::OrganisationStatus;
 use tollgate::store::callers;
 use tollgate::store::organisations::{self, OrganisationPatch};
-use tollgate::store::{StoreError, keys};
+use tollgate::store::{Db, StoreError, keys};
 
 use super::{key, now, organisation, secret};
 use crate::support::db::{TestDb, on_both_engines};
@@ -58,4 +59,14 @@ async fn a_malformed_row_fails_only_its_own_key(test: TestDb) {
     );
     assert_eq!(keys::list(&test.db, acme.id).await.unwrap().len(), 1);
     keys::delete(&test.db, broken.id, now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_counts_as_away() {
+    let test = TestDb::postgres().await;
+    let Db::Postgres(pool) = &test.db else { return };
+    let mut tx = pool.begin().await.unwrap();
+    tx.execute("LOCK TABLE key_secrets").await.unwrap();
+    let caller = callers::find_by_secret(&test.db, &secret(1)).await;
+    assert!(matches!(caller, Err(StoreError::Unavailable { .. })));
 }

@@ -68,8 +68,15 @@ async fn a_server_that_is_away_is_unavailable_and_named_nowhere() {
 
 #[tokio::test]
 async fn another_kind_of_database_is_refused() {
-    for url in ["mysql://u:hunter2@h/d", "sqlite://", "tollgate.db", ""] {
+    for url in [
+        "mysql://u:hunter2@h/d",
+        "postgres://u:hunter2@h:99999/d",
+        "sqlite://a?mode=ro",
+        "sqlite://",
+        "",
+    ] {
         let error = Db::connect(url).await.unwrap_err();
+        assert!(matches!(error, StoreError::Setup { .. }));
         assert!(!format!("{error:?}").contains("hunter2"));
     }
 }

@@ -1,5 +1,6 @@
 //! One gateway a database.
 
+use tollgate::store::Db;
 use tollgate::store::instance::{InstanceError, InstanceLock};
 
 use crate::support::db::{TestDb, on_both_engines};
@@ -8,6 +9,7 @@ on_both_engines!(
     a_second_gateway_on_the_same_database_is_refused,
     a_second_gateway_in_the_same_data_directory_is_refused,
     the_lock_goes_with_its_holder,
+    a_lost_connection_is_made_good,
 );
 
 async fn a_second_gateway_on_the_same_database_is_refused(test: TestDb) {
@@ -44,4 +46,22 @@ async fn the_lock_goes_with_its_holder(test: TestDb) {
     tokio::time::timeout(std::time::Duration::from_secs(10), again)
         .await
         .unwrap();
+}
+
+async fn a_lost_connection_is_made_good(test: TestDb) {
+    let root = test.directory.path();
+    let mut lock = InstanceLock::acquire(&test.db, &root.join("one"))
+        .await
+        .unwrap();
+    lock.keep().await.unwrap();
+    if let Db::Postgres(pool) = &test.db {
+        let end = "SELECT COUNT(pg_terminate_backend(pid, 5000)) FROM pg_locks
+            WHERE locktype = 'advisory' AND database = (
+                SELECT oid FROM pg_database WHERE datname = current_database())";
+        let ended: i64 = sqlx::query_scalar(end).fetch_one(pool).await.unwrap();
+        assert_eq!(ended, 1);
+        lock.keep().await.unwrap();
+    }
+    let second = InstanceLock::acquire(&test.db, &root.join("two")).await;
+    assert!(matches!(second, Err(InstanceError::Database)));
 }

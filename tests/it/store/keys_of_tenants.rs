@@ -124,7 +124,7 @@ async fn a_key_cannot_enter_a_foreign_project(test: TestDb) {
 async fn a_deleted_key_is_gone_with_its_secrets(test: TestDb) {
     let acme = organisation(&test.db, "Acme").await;
     let key = key(&test.db, &acme, 1).await;
-    let grace = now().plus(Duration::from_secs(60));
+    let grace = now().plus(Duration::from_mins(1));
     keys::rotate(&test.db, key.id, &secret(2), "sk-2", grace, now())
         .await
         .unwrap();
@@ -146,7 +146,7 @@ async fn a_deleted_key_is_gone_with_its_secrets(test: TestDb) {
 async fn the_previous_secret_lives_until_its_grace_ends(test: TestDb) {
     let acme = organisation(&test.db, "Acme").await;
     let old = key(&test.db, &acme, 1).await;
-    let grace = now().plus(Duration::from_secs(60));
+    let grace = now().plus(Duration::from_mins(1));
     let new = keys::rotate(&test.db, old.id, &secret(2), "sk-2", grace, now())
         .await
         .unwrap();
@@ -175,7 +175,7 @@ async fn the_previous_secret_lives_until_its_grace_ends(test: TestDb) {
 async fn a_rotation_kills_older_secrets_at_once(test: TestDb) {
     let acme = organisation(&test.db, "Acme").await;
     let key = key(&test.db, &acme, 9).await;
-    let grace = now().plus(Duration::from_secs(60));
+    let grace = now().plus(Duration::from_mins(1));
     for seed in [8, 7, 6] {
         keys::rotate(&test.db, key.id, &secret(seed), "sk-", grace, now())
             .await

@@ -57,7 +57,7 @@ async fn usage_is_summed_by_what_is_asked(test: TestDb) {
         cost_nano: 6_000,
         ..UsageRow::default()
     };
-    assert_eq!(total, [expected.clone()]);
+    assert_eq!(total, std::slice::from_ref(&expected));
     let by_key = sums(&test.db, &key, &[Group::Key]).await;
     let named = UsageRow {
         key_id: Some(key.id),
@@ -143,7 +143,7 @@ async fn calls_come_newest_first_and_all_of_them(test: TestDb) {
     // Five calls a microsecond, so that pages end within one.
     let call = |n: u64| Event {
         at: now().plus(Duration::from_micros(n / 5)),
-        ..event(if n % 2 == 0 { &key } else { &other })
+        ..event(if n.is_multiple_of(2) { &key } else { &other })
     };
     let events: Vec<Event> = (0..2_500).map(call).collect();
     events::book(&test.db, &events).await.unwrap();
