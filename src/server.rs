@@ -9,10 +9,10 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
@@ -42,6 +42,7 @@ pub struct Server {
     per_address: Addresses,
     connections: TaskTracker,
     lifecycle: Arc<Lifecycle>,
+    cut: CancellationToken,
 }
 
 /// How many connections each address has open, as far as that is capped.
@@ -76,7 +77,13 @@ impl Server {
             },
             connections: TaskTracker::new(),
             lifecycle: Arc::clone(lifecycle),
+            cut: CancellationToken::new(),
         })
+    }
+
+    /// Closes every connection, wherever it is.
+    pub fn cut(&self) {
+        self.cut.cancel();
     }
 
     /// Serves until the process is told to stop; then every connection ends after its calls.
@@ -109,7 +116,10 @@ impl Server {
         };
         let server = Arc::clone(self);
         self.connections.spawn(async move {
-            server.serve(stream).await;
+            tokio::select! {
+                () = server.serve(stream) => {}
+                () = server.cut.cancelled() => {}
+            }
             drop(place);
         });
     }
@@ -119,7 +129,7 @@ impl Server {
         let _ = stream.set_nodelay(true);
         let in_flight = InFlight::default();
         let io = GuardedIo::new(stream, self.deadlines, in_flight.clone());
-        let service = TowerToHyperService::new(counted(self.router.clone(), in_flight));
+        let service = counted(self.router.clone(), in_flight);
         let connection = self.http.serve_connection(TokioIo::new(io), service);
         tokio::pin!(connection);
         let ended = tokio::select! {

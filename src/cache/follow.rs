@@ -16,18 +16,25 @@ impl Callers {
     /// Follows changes for ever.
     pub async fn follow(self: Arc<Self>) {
         let mut seen = None;
-        let mut listener = changes::listen(&self.db).await;
+        let mut listener = self.listen().await;
         loop {
             if let Err(error) = self.catch_up(&mut seen).await {
                 tracing::warn!(%error, "changes of keys cannot be read; known keys work on for a while");
             }
             match &mut listener {
                 Some(changes) => {
-                    let _ = tokio::time::timeout(EVERY, changes.recv()).await;
+                    if let Ok(Err(_)) = tokio::time::timeout(EVERY, changes.recv()).await {
+                        tokio::time::sleep(EVERY).await;
+                    }
                 }
                 None => tokio::time::sleep(EVERY).await,
             }
         }
+    }
+
+    /// Polling alone is enough, so a database that cannot be listened to is only polled.
+    async fn listen(&self) -> Option<changes::Listener> {
+        changes::listen(&self.db).await.ok().flatten()
     }
 
     async fn catch_up(&self, seen: &mut Option<i64>) -> Result<(), StoreError> {

@@ -217,7 +217,7 @@ impl Rotate {
 }
 
 /// A key from the system's randomness.
-fn fresh_secret() -> Result<PlainKey, getrandom::Error> {
+pub(super) fn fresh_secret() -> Result<PlainKey, getrandom::Error> {
     let mut failure = None;
     let key = PlainKey::generate(|bytes| failure = getrandom::fill(bytes).err());
     match failure {

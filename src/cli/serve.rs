@@ -1,9 +1,40 @@
 //! `tollgate serve`: the gateway.
 
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use crate::app::App;
 use crate::config::Config;
+use crate::domain::time::Clock;
 
 /// Runs the gateway until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    drop(config);
-    std::future::ready(Err(anyhow::anyhow!("this build has no server yet"))).await
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let listener = bind(&config).await?;
+    let app = App::build(&config, Clock::default()).await?;
+    run(&config, app, listener).await
+}
+
+/// Takes the gateway's address, before anything else is done in vain.
+pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
+    let address = config.server.listen;
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; set PORT or server.listen to a free address")
+    })
+}
+
+/// Runs `app` until a signal, and until what it serves then has ended.
+pub(super) async fn run(config: &Config, app: App, listener: TcpListener) -> anyhow::Result<()> {
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let lifecycle = app.lifecycle();
+    tokio::select! {
+        ended = app.run(listener) => ended?,
+        failed = lifecycle.obey_signals(config.server.shutdown_delay) => {
+            failed.context("cannot wait for signals")?;
+        }
+    }
+    tracing::info!("stopped");
+    Ok(())
 }

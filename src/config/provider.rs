@@ -1,5 +1,6 @@
 //! `[[providers]]`: where calls may go, with which credential.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::Uri;
@@ -83,6 +84,22 @@ pub(super) struct RawProvider {
 }
 
 impl Provider {
+    /// A provider without a credential on this machine.
+    pub(super) fn simulated(address: SocketAddr, models: &[&str]) -> Result<Self, ConfigError> {
+        let raw = RawProvider {
+            name: "sandbox".to_owned(),
+            protocol: Protocol::OpenAi,
+            base_url: format!("http://{address}/v1"),
+            api_key: None,
+            models: models.iter().map(ToString::to_string).collect(),
+            include_usage: yes(),
+            output_cap_field: OutputCapField::default(),
+            on_disconnect: None,
+            first_byte_timeout: ten_minutes(),
+        };
+        raw.resolve(false, &Environment::new([]))
+    }
+
     /// What becomes of a stream whose client left: as configured, else cancelled, but drained if
     /// the model `reasons`, because its hidden tokens cannot be estimated.
     pub fn on_disconnect(&self, reasons: bool) -> OnDisconnect {

@@ -19,7 +19,7 @@ mod logged_body;
 mod record;
 
 pub use logged_body::LoggedBody;
-pub use record::{Outcome, Record};
+pub use record::Record;
 
 /// The future of every stage: one box a stage.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Refusal>> + Send>>;

@@ -67,22 +67,25 @@ where
         let callers = Arc::clone(&self.callers);
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            let caller = prove(&callers, &call).await?;
+            let secret = presented(&call.head.headers)?;
+            let caller = callers.find(&secret).await.map_err(unproved)?;
+            check_standing(&caller, call.at)?;
+            call.record.caller(caller.organisation_id, caller.key_id);
             inner.call(Known { call, caller }).await
         })
     }
 }
 
-async fn prove(callers: &Callers, call: &Call) -> Result<Arc<Caller>, Refusal> {
-    let presented = credential(&call.head.headers)?;
-    let secret = SecretHash::of(presented).ok_or(Refusal::InvalidKey)?;
-    let caller = callers.find(&secret).await.map_err(|error| match error {
+/// The hash of the key that a request carries, if it has the shape of one.
+fn presented(headers: &HeaderMap) -> Result<SecretHash, Refusal> {
+    SecretHash::of(credential(headers)?).ok_or(Refusal::InvalidKey)
+}
+
+fn unproved(error: LookupError) -> Refusal {
+    match error {
         LookupError::Unknown => Refusal::InvalidKey,
         LookupError::Unavailable => Refusal::AuthUnavailable,
-    })?;
-    check_standing(&caller, call.at)?;
-    call.record.caller(caller.organisation_id, caller.key_id);
-    Ok(caller)
+    }
 }
 
 /// The one credential of a request. The same key in two different headers is fine, because some

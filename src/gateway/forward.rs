@@ -23,7 +23,8 @@ mod body;
 mod headers;
 mod upstream;
 
-pub use upstream::{SendError, Upstream};
+pub use headers::to_client;
+pub use upstream::{IDLE, SendError, Upstream};
 
 /// The largest error of a provider that is read.
 const LARGEST_ERROR: usize = 1024 * 1024;

@@ -24,7 +24,7 @@ mod fields;
 mod parts;
 mod read;
 
-pub use facts::{CallFacts, CapField, StreamOptions};
+pub use facts::CallFacts;
 
 /// A route that reaches a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

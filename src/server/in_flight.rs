@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use http::{Request, Response};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::Service;
 
@@ -54,18 +54,15 @@ impl Drop for InFlightCall {
     }
 }
 
-impl Service<Request<Incoming>> for Counted {
+impl hyper::service::Service<Request<Incoming>> for Counted {
     type Response = Response<CountedBody>;
     type Error = std::convert::Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Service::<Request<Incoming>>::poll_ready(&mut self.router, cx)
-    }
-
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         let call = self.in_flight.enter();
-        let answering = self.router.call(request);
+        // A router is always ready: each of its routes is cloned for a call.
+        let answering = self.router.clone().call(request);
         Box::pin(async move {
             let response = answering.await?;
             Ok(response.map(|inner| CountedBody { inner, _call: call }))

@@ -84,6 +84,12 @@ impl StoreError {
         Self::Setup { what }
     }
 
+    /// A row that cannot be used, because of `error`.
+    pub fn corrupt(error: &dyn std::fmt::Display) -> Self {
+        let source = Cause::new(error);
+        Self::Corrupt { source }
+    }
+
     /// A refusal that will not pass, because of `error`.
     pub fn other(error: &dyn std::fmt::Display) -> Self {
         let source = Cause::new(error);

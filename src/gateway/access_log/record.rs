@@ -102,23 +102,27 @@ impl Record {
     fn write(&self) {
         let facts = self.facts.lock();
         let charge = facts.charge.as_ref();
-        tracing::info!(
+        let (organisation, key) = facts.caller.unzip();
+        tracing::event!(
             target: "tollgate::access",
-            call.id = self.id_text,
-            http.route = self.route,
-            http.status = facts.status.map(|status| status.as_u16()),
-            error.code = facts.code,
-            organisation.id = facts.caller.map(|(id, _)| tracing::field::display(id)),
-            key.id = facts.caller.map(|(_, id)| tracing::field::display(id)),
-            call.model = facts.model,
-            call.provider = facts.provider.as_deref(),
-            tokens.input = charge.map(|charge| charge.usage.input),
-            tokens.output = charge.map(|charge| charge.usage.output),
-            tokens.charged = charge.map(|charge| charge.tokens),
-            tokens.source = charge.map(|charge| tracing::field::debug(charge.source)),
-            first_byte_ms = facts.first_byte.map(millis),
-            duration_ms = millis(self.started.elapsed()),
-            outcome = ?facts.outcome,
+            tracing::Level::INFO,
+            {
+                call.id = self.id_text.as_str(),
+                http.route = self.route,
+                http.status = facts.status.map(|status| status.as_u16()),
+                error.code = facts.code,
+                organisation.id = organisation.map(display),
+                key.id = key.map(display),
+                call.model = facts.model.as_deref(),
+                call.provider = facts.provider.as_deref(),
+                tokens.input = charge.map(|charge| charge.usage.input),
+                tokens.output = charge.map(|charge| charge.usage.output),
+                tokens.charged = charge.map(|charge| charge.tokens),
+                tokens.source = charge.map(|charge| debug(charge.source)),
+                first_byte_ms = facts.first_byte.map(millis),
+                duration_ms = millis(self.started.elapsed()),
+                outcome = debug(facts.outcome),
+            },
             "call"
         );
     }

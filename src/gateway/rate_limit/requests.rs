@@ -22,7 +22,7 @@ pub struct RequestGate<C: Clock = MonotonicClock> {
     full_at: AtomicU64,
 }
 
-impl<C: Clock> RequestGate<C> {
+impl<C: Clock + Clone> RequestGate<C> {
     /// A limiter with its whole burst at hand.
     pub fn new(limit: NonZeroU32, clock: C) -> Self {
         let limiter = RateLimiter::direct_with_clock(Quota::per_minute(limit), clock.clone());
