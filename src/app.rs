@@ -81,7 +81,15 @@ impl App {
     /// Serves on `listener` until the end is asked for. The ledger ends last: whatever is served
     /// until then is booked.
     pub async fn run(self, listener: TcpListener) -> anyhow::Result<()> {
-        let Self { db, ledger, server, lifecycle, lock, drain, background } = self;
+        let Self {
+            db,
+            ledger,
+            server,
+            lifecycle,
+            lock,
+            drain,
+            background,
+        } = self;
         let beside = TaskTracker::new();
         let stop = CancellationToken::new();
         let writing = beside.spawn(Arc::clone(&ledger).write(stop.child_token()));
@@ -98,7 +106,12 @@ impl App {
 }
 
 /// Serves to the end: first the calls may finish, then streams are told to end, then all is cut.
-async fn serve(server: &Arc<Server>, listener: TcpListener, lifecycle: &Arc<Lifecycle>, drain: Duration) {
+async fn serve(
+    server: &Arc<Server>,
+    listener: TcpListener,
+    lifecycle: &Arc<Lifecycle>,
+    drain: Duration,
+) {
     let serving = Arc::clone(server).accept(listener);
     tokio::pin!(serving);
     tokio::select! {
@@ -115,7 +128,12 @@ async fn serve(server: &Arc<Server>, listener: TcpListener, lifecycle: &Arc<Life
 }
 
 impl Background {
-    fn gateway(&self, config: &Config, ledger: &Arc<Ledger>, lifecycle: &Arc<Lifecycle>) -> Gateway {
+    fn gateway(
+        &self,
+        config: &Config,
+        ledger: &Arc<Ledger>,
+        lifecycle: &Arc<Lifecycle>,
+    ) -> Gateway {
         Gateway {
             clock: self.clock.clone(),
             callers: Arc::clone(&self.callers),

@@ -117,11 +117,17 @@ impl Callers {
     }
 
     async fn read(&self, secret: &SecretHash) -> Result<Entry, StoreError> {
-        let _place = self.lookups.acquire().await.map_err(|closed| StoreError::unavailable(&closed))?;
+        let _place = self
+            .lookups
+            .acquire()
+            .await
+            .map_err(|closed| StoreError::unavailable(&closed))?;
         let row = find_by_secret(&self.db, secret).await?;
         self.store_answered();
         let Some(row) = row else {
-            return Ok(Entry::Unknown { until: Instant::now() + UNKNOWN_FOR });
+            return Ok(Entry::Unknown {
+                until: Instant::now() + UNKNOWN_FOR,
+            });
         };
         let caller = Caller::build(row, &self.limiters, &self.ledger).await?;
         Ok(Entry::Known(Arc::new(caller)))

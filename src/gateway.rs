@@ -96,7 +96,12 @@ impl Gateway {
         self.only("GET, HEAD", route, get_service(path))
     }
 
-    fn only(&self, methods: &'static str, route: &'static str, served: MethodRouter) -> MethodRouter {
+    fn only(
+        &self,
+        methods: &'static str,
+        route: &'static str,
+        served: MethodRouter,
+    ) -> MethodRouter {
         served.fallback_service(self.not_served(route, not_served::NotServed::method(methods)))
     }
 
@@ -133,6 +138,8 @@ impl Gateway {
             .route("/v1/models/{*id}", self.models("/v1/models/{id}"))
             .route("/livez", self.probe("/livez", probes::Probe::Live))
             .route("/readyz", self.probe("/readyz", ready))
-            .fallback_service(any_service(self.not_served("-", not_served::NotServed::route())))
+            .fallback_service(any_service(
+                self.not_served("-", not_served::NotServed::route()),
+            ))
     }
 }

@@ -98,11 +98,19 @@ impl Ledger {
         for limit in limits.budgets() {
             let key = BudgetKey::new(scope, limit.unit, limit.period, now);
             let row = budgets::open(&self.db, &key, Some(limit.amount), now).await?;
-            rows.push(Opened { key, row, amount: Some(limit.amount) });
+            rows.push(Opened {
+                key,
+                row,
+                amount: Some(limit.amount),
+            });
         }
         for (key, row, _) in budgets::current(&self.db, scope, now).await? {
             if rows.iter().all(|opened| opened.key != key) {
-                rows.push(Opened { key, row, amount: None });
+                rows.push(Opened {
+                    key,
+                    row,
+                    amount: None,
+                });
             }
         }
         Ok(rows)
@@ -137,7 +145,10 @@ impl Ledger {
     /// What is left of the tightest token budget of `covers`, if one limits tokens.
     pub fn least_left(covers: impl Iterator<Item = Arc<Cover>>) -> Option<i64> {
         let least = |cover: Arc<Cover>| {
-            let standings = cover.budgets.iter().filter_map(|budget| budget.token_standing());
+            let standings = cover
+                .budgets
+                .iter()
+                .filter_map(|budget| budget.token_standing());
             standings.map(|standing| standing.left).min()
         };
         covers.filter_map(least).min()
@@ -162,7 +173,10 @@ impl Ledger {
 impl Cover {
     /// No budget at all.
     pub fn none() -> Arc<Self> {
-        Arc::new(Self { until: Timestamp(i64::MAX), budgets: Vec::new() })
+        Arc::new(Self {
+            until: Timestamp(i64::MAX),
+            budgets: Vec::new(),
+        })
     }
 
     /// Whether a period has ended, so that the scope needs a new cover.
@@ -195,7 +209,12 @@ impl Opened {
 
 impl BudgetKey {
     fn new(scope: ScopeId, unit: Unit, period: Period, now: Timestamp) -> Self {
-        Self { scope, unit, period, start: period.start(now) }
+        Self {
+            scope,
+            unit,
+            period,
+            start: period.start(now),
+        }
     }
 }
 
@@ -214,4 +233,3 @@ fn draw<'a>(
     }
     Ok(draws)
 }
-

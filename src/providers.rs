@@ -53,8 +53,9 @@ impl Catalog {
     /// Compiles the configuration's providers and models.
     pub fn build(config: &Config) -> Result<Self, ProviderError> {
         let providers = config.providers.iter().map(Provider::build);
-        let providers: Vec<Arc<Provider>> =
-            providers.map(|built| built.map(Arc::new)).collect::<Result<_, _>>()?;
+        let providers: Vec<Arc<Provider>> = providers
+            .map(|built| built.map(Arc::new))
+            .collect::<Result<_, _>>()?;
         let mut models = HashMap::new();
         for model in &config.models {
             let named = |provider: &&Arc<Provider>| *provider.name == *model.provider;
@@ -74,7 +75,10 @@ impl Catalog {
         if let Some(route) = self.models.get(model) {
             return Some(route.clone());
         }
-        let provider = self.providers.iter().find(|provider| provider.serves(model))?;
+        let provider = self
+            .providers
+            .iter()
+            .find(|provider| provider.serves(model))?;
         Some(Route {
             provider: Arc::clone(provider),
             upstream: None,

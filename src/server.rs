@@ -70,7 +70,9 @@ impl Server {
             http: http(),
             router,
             deadlines,
-            places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(
+                config.max_connections.min(Semaphore::MAX_PERMITS),
+            )),
             per_address: Addresses {
                 most: config.max_connections_per_address,
                 open: Arc::default(),
@@ -163,7 +165,10 @@ fn http() -> auto::Builder<TokioExecutor> {
 impl Addresses {
     fn enter(&self, address: IpAddr, of_all: OwnedSemaphorePermit) -> Option<Place> {
         if self.most == 0 {
-            return Some(Place { _of_all: of_all, address: None });
+            return Some(Place {
+                _of_all: of_all,
+                address: None,
+            });
         }
         let mut open = self.open.lock();
         let count = open.entry(address).or_default();
@@ -171,13 +176,18 @@ impl Addresses {
             return None;
         }
         *count += 1;
-        Some(Place { _of_all: of_all, address: Some((self.clone(), address)) })
+        Some(Place {
+            _of_all: of_all,
+            address: Some((self.clone(), address)),
+        })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some((addresses, address)) = self.address.take() else { return };
+        let Some((addresses, address)) = self.address.take() else {
+            return;
+        };
         let mut open = addresses.open.lock();
         if let Some(count) = open.get_mut(&address) {
             *count -= 1;

@@ -55,15 +55,24 @@ impl Caller {
         limiters: &Limiters,
         ledger: &Ledger,
     ) -> Result<Self, StoreError> {
-        let CallerRow { organisation, project, key, grace_until, secret } = row;
+        let CallerRow {
+            organisation,
+            project,
+            key,
+            grace_until,
+            secret,
+        } = row;
         let levels = [
-            (ScopeId::Organisation(organisation.id), organisation.limits, organisation.models),
+            (
+                ScopeId::Organisation(organisation.id),
+                organisation.limits,
+                organisation.models,
+            ),
             (ScopeId::Project(project.id), project.limits, project.models),
             (ScopeId::Key(key.id), key.limits, key.models),
         ];
-        let [outer, middle, inner] = levels.map(|(id, limits, models)| {
-            Scope::build(id, limits, models.as_deref(), limiters)
-        });
+        let [outer, middle, inner] = levels
+            .map(|(id, limits, models)| Scope::build(id, limits, models.as_deref(), limiters));
         let scopes = [outer?, middle?, inner?];
         for scope in &scopes {
             scope.open(ledger).await?;

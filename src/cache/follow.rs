@@ -60,9 +60,10 @@ impl Callers {
         *self.generation.write() += 1;
         self.entries.retain(|_, entry| match entry {
             Entry::Unknown { .. } => false,
-            Entry::Known(caller) => {
-                !caller.scopes().iter().any(|scope| subjects.contains(&scope.id.uuid()))
-            }
+            Entry::Known(caller) => !caller
+                .scopes()
+                .iter()
+                .any(|scope| subjects.contains(&scope.id.uuid())),
         });
         self.limiters.prune();
     }

@@ -25,7 +25,10 @@ const ORGANISATION: &str = "Demo";
 /// Runs a gateway with a fresh key and a simulated provider. `config` has the data directory of the
 /// try-out already.
 pub async fn dev(mut config: Config) -> anyhow::Result<()> {
-    config.server.listen.set_ip(loopback(config.server.listen.ip()));
+    config
+        .server
+        .listen
+        .set_ip(loopback(config.server.listen.ip()));
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -40,13 +43,21 @@ pub async fn dev(mut config: Config) -> anyhow::Result<()> {
     }
     let app = App::build(&config, Clock::default()).await?;
     let key = fresh_key(&config).await?;
-    writeln!(stdout(), "{}", welcome(&config, listener.local_addr()?, &key))?;
+    writeln!(
+        stdout(),
+        "{}",
+        welcome(&config, listener.local_addr()?, &key)
+    )?;
     serve::run(&config, app, listener).await
 }
 
 /// Anyone who reaches a try-out may use it, so nobody else may.
 fn loopback(listen: IpAddr) -> IpAddr {
-    if listen.is_loopback() { listen } else { Ipv4Addr::LOCALHOST.into() }
+    if listen.is_loopback() {
+        listen
+    } else {
+        Ipv4Addr::LOCALHOST.into()
+    }
 }
 
 async fn fresh_key(config: &Config) -> anyhow::Result<PlainKey> {
@@ -77,8 +88,14 @@ async fn demo(db: &Db, now: Timestamp) -> Result<Organisation, StoreError> {
 fn welcome(config: &Config, address: SocketAddr, key: &PlainKey) -> String {
     let base = format!("http://{address}/v1");
     let key = key.expose();
-    let model = config.providers.iter().flat_map(|provider| &provider.models);
-    let model = model.filter_map(|pattern| pattern.exact()).next().unwrap_or("gpt-4o-mini");
+    let model = config
+        .providers
+        .iter()
+        .flat_map(|provider| &provider.models);
+    let model = model
+        .filter_map(|pattern| pattern.exact())
+        .next()
+        .unwrap_or("gpt-4o-mini");
     let data_dir = config.data_dir.display();
     format!(
         r#"

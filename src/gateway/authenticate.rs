@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::Response;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tower::{Layer, Service};
 
 use super::access_log::{Answering, Call};
@@ -53,7 +53,10 @@ impl<S> Layer<S> for AuthenticateLayer {
 
 impl<S> Service<Call> for Authenticate<S>
 where
-    S: Service<Known, Response = Response<Answer>, Error = Refusal, Future: Send> + Clone + Send + 'static,
+    S: Service<Known, Response = Response<Answer>, Error = Refusal, Future: Send>
+        + Clone
+        + Send
+        + 'static,
 {
     type Response = Response<Answer>;
     type Error = Refusal;
@@ -91,10 +94,14 @@ fn unproved(error: LookupError) -> Refusal {
 /// The one credential of a request. The same key in two different headers is fine, because some
 /// tools send both; everything else that is ambiguous is refused.
 fn credential(headers: &HeaderMap) -> Result<&[u8], Refusal> {
-    let bearer = single(headers, AUTHORIZATION.as_str())?.map(bearer_token).transpose()?;
+    let bearer = single(headers, AUTHORIZATION.as_str())?
+        .map(bearer_token)
+        .transpose()?;
     let mut found = bearer;
     for name in ["x-api-key", "api-key"] {
-        let Some(value) = single(headers, name)? else { continue };
+        let Some(value) = single(headers, name)? else {
+            continue;
+        };
         if found.is_some_and(|other| other != value.as_bytes()) {
             return Err(Refusal::ConflictingCredentials);
         }
@@ -114,12 +121,17 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a HeaderVal
 
 /// RFC 9110 §11.1: the scheme's name knows no case; spaces may follow it, tabs may not.
 fn bearer_token(value: &HeaderValue) -> Result<&[u8], Refusal> {
-    let (scheme, rest) = value.as_bytes().split_at_checked(6).ok_or(Refusal::InvalidKey)?;
+    let (scheme, rest) = value
+        .as_bytes()
+        .split_at_checked(6)
+        .ok_or(Refusal::InvalidKey)?;
     let token = rest.trim_ascii_start();
     let spaces = rest.len() - token.len();
     let is_bearer = scheme.eq_ignore_ascii_case(b"bearer") && spaces > 0;
     let only_spaces = rest.iter().take(spaces).all(|byte| *byte == b' ');
-    (is_bearer && only_spaces).then_some(token).ok_or(Refusal::InvalidKey)
+    (is_bearer && only_spaces)
+        .then_some(token)
+        .ok_or(Refusal::InvalidKey)
 }
 
 /// Says why a key is refused only now that its secret proved right.
@@ -154,20 +166,39 @@ mod tests {
     #[test]
     fn the_scheme_knows_no_case_and_takes_two_spaces() {
         for value in ["Bearer k", "bearer k", "BEARER k", "Bearer  k"] {
-            assert_eq!(read(&[("authorization", value)]), Ok(b"k".to_vec()), "{value}");
+            assert_eq!(
+                read(&[("authorization", value)]),
+                Ok(b"k".to_vec()),
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn other_schemes_tabs_and_bare_keys_are_no_credential() {
-        for value in ["Basic k", "Token k", "k", "Bearer\tk", "Bearer", "Bearerk", ""] {
-            assert_eq!(read(&[("authorization", value)]), Err(Refusal::InvalidKey), "{value}");
+        for value in [
+            "Basic k",
+            "Token k",
+            "k",
+            "Bearer\tk",
+            "Bearer",
+            "Bearerk",
+            "",
+        ] {
+            assert_eq!(
+                read(&[("authorization", value)]),
+                Err(Refusal::InvalidKey),
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn the_same_key_in_two_headers_is_accepted() {
-        assert_eq!(read(&[("authorization", "Bearer k"), ("x-api-key", "k")]), Ok(b"k".to_vec()));
+        assert_eq!(
+            read(&[("authorization", "Bearer k"), ("x-api-key", "k")]),
+            Ok(b"k".to_vec())
+        );
         assert_eq!(read(&[("api-key", "k")]), Ok(b"k".to_vec()));
     }
 

@@ -3,9 +3,9 @@
 //! asked once more without them, and that hyper's pool replaces a connection that had closed before
 //! any byte was taken.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::pin::Pin;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -71,7 +71,9 @@ pub type Forwarding = Pin<Box<dyn Future<Output = Result<Reply, Box<Failed>>> + 
 impl Forward {
     /// Calls providers through `upstream`.
     pub fn new(upstream: &Upstream) -> Self {
-        Self { upstream: upstream.clone() }
+        Self {
+            upstream: upstream.clone(),
+        }
     }
 }
 
@@ -106,7 +108,11 @@ async fn forward(upstream: Upstream, mut held: Held) -> Result<Reply, Box<Failed
         if response.status().is_success() {
             let kind = success(response).map_err(|refusal| (refusal, RAN));
             return match kind {
-                Ok(kind) => Ok(Reply { held, kind, hides_usage }),
+                Ok(kind) => Ok(Reply {
+                    held,
+                    kind,
+                    hides_usage,
+                }),
                 Err((refusal, ending)) => Err(failed(held, refusal, ending)),
             };
         }
@@ -121,7 +127,10 @@ async fn forward(upstream: Upstream, mut held: Held) -> Result<Reply, Box<Failed
 }
 
 /// Sent, and whatever it cost is not known here.
-const RAN: Ending = Ending::Ran { usage: None, delivered: 0 };
+const RAN: Ending = Ending::Ran {
+    usage: None,
+    delivered: 0,
+};
 
 fn request(held: &mut Held, wants_usage: bool) -> Request<Full<Bytes>> {
     let cap = held.hold.shrunk_cap();
@@ -152,8 +161,14 @@ fn success(response: Response<Incoming>) -> Result<ReplyKind, Refusal> {
 }
 
 fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.unwrap_or_default().split(';').next().unwrap_or_default();
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
     essence.trim().to_ascii_lowercase()
 }
 
@@ -161,7 +176,10 @@ async fn read_error(response: Response<Incoming>) -> (http::response::Parts, Byt
     let (head, body) = response.into_parts();
     let read = LimitedBody::new(body, LARGEST_ERROR).collect();
     let read = tokio::time::timeout(upstream::IDLE, read).await;
-    let body = read.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
+    let body = read
+        .ok()
+        .and_then(Result::ok)
+        .map(http_body_util::Collected::to_bytes);
     (head, body.unwrap_or_default())
 }
 
@@ -177,11 +195,17 @@ fn refused(held: Held, head: http::response::Parts, body: Bytes) -> Result<Reply
             let provider = &held.limited.routed.route.provider;
             let response = Response::from_parts(head, provider.scrub(body));
             let kind = ReplyKind::Refused(response);
-            return Ok(Reply { held, kind, hides_usage: false });
+            return Ok(Reply {
+                held,
+                kind,
+                hides_usage: false,
+            });
         }
         401..=403 => unavailable(&held, head.status),
         429 if is_out_of_credit(&body) => unavailable(&held, head.status),
-        429 => Refusal::UpstreamRateLimited { retry_after: retry_after(&head.headers) },
+        429 => Refusal::UpstreamRateLimited {
+            retry_after: retry_after(&head.headers),
+        },
         300..=399 => Refusal::UpstreamInvalidResponse,
         _ => Refusal::UpstreamError,
     };
@@ -191,7 +215,11 @@ fn refused(held: Held, head: http::response::Parts, body: Bytes) -> Result<Reply
 /// The operator's problem, and nobody else will notice it.
 fn unavailable(held: &Held, status: StatusCode) -> Refusal {
     let provider = &*held.limited.routed.route.provider.name;
-    tracing::error!(provider, status = status.as_u16(), "the provider refuses this gateway's credential or credit");
+    tracing::error!(
+        provider,
+        status = status.as_u16(),
+        "the provider refuses this gateway's credential or credit"
+    );
     Refusal::UpstreamUnavailable
 }
 
@@ -213,5 +241,9 @@ fn unanswered(held: Held, error: &SendError) -> Box<Failed> {
 }
 
 fn failed(held: Held, refusal: Refusal, ending: Ending) -> Box<Failed> {
-    Box::new(Failed { held, refusal, ending })
+    Box::new(Failed {
+        held,
+        refusal,
+        ending,
+    })
 }

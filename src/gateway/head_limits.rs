@@ -52,8 +52,7 @@ where
 }
 
 fn fits(headers: &HeaderMap) -> bool {
-    let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        name.as_str().len() + value.len()
-    };
+    let field =
+        |(name, value): (&http::HeaderName, &http::HeaderValue)| name.as_str().len() + value.len();
     headers.len() <= FIELDS && headers.iter().map(field).sum::<usize>() <= BYTES
 }

@@ -153,8 +153,13 @@ async fn inspect(
 }
 
 async fn take(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Refusal> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > limits.bytes as u64) {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    if announced
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: u64| length > limits.bytes as u64)
+    {
         return Err(Refusal::RequestTooLarge(limits.bytes));
     }
     let reading = tokio::time::timeout(limits.time, read::whole(body, limits.bytes));
@@ -174,7 +179,12 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
 
 fn is_json_type(value: &HeaderValue) -> bool {
     let text = value.to_str().unwrap_or_default();
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = text
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let subtype = essence.strip_prefix("application/");
     subtype.is_some_and(|name| name == "json" || name.ends_with("+json"))
 }

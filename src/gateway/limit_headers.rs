@@ -60,11 +60,17 @@ where
 
 fn write(headers: &mut HeaderMap, caller: &Caller) {
     let now = Instant::now();
-    let requests = caller.scopes().iter().filter_map(|scope| scope.gates.requests());
+    let requests = caller
+        .scopes()
+        .iter()
+        .filter_map(|scope| scope.gates.requests());
     if let Some(tightest) = requests.min_by_key(|standing| standing.remaining) {
         write_rate(headers, &REQUESTS, tightest);
     }
-    let tokens = caller.scopes().iter().filter_map(|scope| scope.gates.tokens(now));
+    let tokens = caller
+        .scopes()
+        .iter()
+        .filter_map(|scope| scope.gates.tokens(now));
     if let Some(tightest) = tokens.min_by_key(|standing| standing.remaining) {
         write_rate(headers, &TOKENS, tightest);
     }
@@ -87,7 +93,11 @@ const TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
 
-fn write_rate(headers: &mut HeaderMap, [limit, remaining, reset]: &[HeaderName; 3], at: RateStanding) {
+fn write_rate(
+    headers: &mut HeaderMap,
+    [limit, remaining, reset]: &[HeaderName; 3],
+    at: RateStanding,
+) {
     headers.insert(limit, HeaderValue::from(at.limit));
     headers.insert(remaining, HeaderValue::from(at.remaining));
     if let Ok(value) = HeaderValue::try_from(duration(at.reset)) {

@@ -55,7 +55,10 @@ impl<S> Layer<S> for MeterLayer {
     type Service = Meter<S>;
 
     fn layer(&self, inner: S) -> Meter<S> {
-        Meter { lifecycle: Arc::clone(&self.0), inner }
+        Meter {
+            lifecycle: Arc::clone(&self.0),
+            inner,
+        }
     }
 }
 
@@ -118,11 +121,19 @@ async fn meter(reply: Reply, lifecycle: Arc<Lifecycle>) -> Result<Response<Answe
 fn overrun(held: &Held) -> Option<i64> {
     let facts = &held.limited.routed.inspected.facts;
     let told = held.hold.shrunk_cap().or(facts.cap)?;
-    Some(told.saturating_mul(facts.choices).saturating_mul(4).saturating_add(4096))
+    Some(
+        told.saturating_mul(facts.choices)
+            .saturating_mul(4)
+            .saturating_add(4096),
+    )
 }
 
 fn settle_failure(failed: Failed) -> Refusal {
-    let Failed { held, refusal, ending } = failed;
+    let Failed {
+        held,
+        refusal,
+        ending,
+    } = failed;
     Tab::new(held).fail(ending, &refusal);
     refusal
 }
@@ -132,7 +143,10 @@ fn pass_refusal(response: Response<bytes::Bytes>, tab: Tab) -> Response<Answer> 
     let (head, body) = response.into_parts();
     let usage = usage::of_document(&body).and_then(|document| document.usage);
     let ending = match usage {
-        Some(_) => Ending::Ran { usage, delivered: 0 },
+        Some(_) => Ending::Ran {
+            usage,
+            delivered: 0,
+        },
         None => Ending::Refused,
     };
     tab.settle(ending, head.status.as_u16());
@@ -146,10 +160,15 @@ fn answer(provider: &response::Parts, body: Answer) -> Response<Answer> {
     *response.headers_mut() = to_client(&provider.headers);
     if matches!(response.body(), Answer::Metered(_)) {
         let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+        headers.insert(
+            CACHE_CONTROL,
+            HeaderValue::from_static("no-cache, no-transform"),
+        );
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     } else {
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
 }

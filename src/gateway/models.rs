@@ -61,7 +61,9 @@ impl Models {
     fn list(&self, caller: &Caller) -> Bytes {
         let names = self.0.names();
         let mine = names.iter().filter(|(name, _)| caller.may_call(name));
-        let data: Vec<Model> = mine.map(|(name, provider)| Model::new(name, provider)).collect();
+        let data: Vec<Model> = mine
+            .map(|(name, provider)| Model::new(name, provider))
+            .collect();
         let list = List {
             object: "list",
             first_id: data.first().map(|model| model.id),

@@ -39,7 +39,12 @@ impl Service<Call> for NotServed {
 
     fn call(&mut self, call: Call) -> Self::Future {
         let upgrade = call.head.headers.get(UPGRADE);
-        let is_websocket = upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
-        ready(Err(if is_websocket { Refusal::UpgradeRequired } else { self.0.clone() }))
+        let is_websocket =
+            upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        ready(Err(if is_websocket {
+            Refusal::UpgradeRequired
+        } else {
+            self.0.clone()
+        }))
     }
 }

@@ -44,7 +44,10 @@ pub struct Quota<S> {
 
 /// Reserves from `ledger`, taking `default_cap` output tokens where neither client nor model says.
 pub fn layer(ledger: &Arc<Ledger>, default_cap: i64) -> QuotaLayer {
-    QuotaLayer { ledger: Arc::clone(ledger), default_cap }
+    QuotaLayer {
+        ledger: Arc::clone(ledger),
+        default_cap,
+    }
 }
 
 impl<S> Layer<S> for QuotaLayer {
@@ -82,7 +85,9 @@ where
             let cap = hold.shrunk_cap();
             let mut response = inner.call(Held { limited, hold }).await?;
             if let Some(cap) = cap {
-                response.headers_mut().insert("x-tollgate-output-cap", HeaderValue::from(cap));
+                response
+                    .headers_mut()
+                    .insert("x-tollgate-output-cap", HeaderValue::from(cap));
             }
             Ok(response)
         })
@@ -96,7 +101,9 @@ async fn reserve(
 ) -> Result<Hold, Refusal> {
     let covers = covers(ledger, limited).await?;
     let need = limited.need(default_cap);
-    ledger.reserve(limited.intent(), need, &covers).map_err(refusal)
+    ledger
+        .reserve(limited.intent(), need, &covers)
+        .map_err(refusal)
 }
 
 /// The budgets of organisation, project and key; read anew only when a period has ended.
@@ -141,7 +148,10 @@ impl Limited {
             key_id: caller.key_id,
             secret: caller.secret,
             provider: Arc::clone(&route.provider.name),
-            upstream_model: route.upstream.as_deref().map_or_else(|| model.clone(), str::to_owned),
+            upstream_model: route
+                .upstream
+                .as_deref()
+                .map_or_else(|| model.clone(), str::to_owned),
             model,
             endpoint: inspected.endpoint.name(),
             is_stream: inspected.facts.is_stream,
@@ -164,11 +174,17 @@ impl Endpoint {
 
 fn refusal(shortage: Shortage) -> Refusal {
     match shortage {
-        Shortage::Held(budget) => Refusal::QuotaHeld { scope: budget.key.scope.kind() },
+        Shortage::Held(budget) => Refusal::QuotaHeld {
+            scope: budget.key.scope.kind(),
+        },
         Shortage::Exhausted(budget) => Refusal::QuotaExhausted {
             scope: budget.key.scope.kind(),
             limit: describe(&budget),
-            resets_at: budget.key.period.end(budget.key.start).map(|end| end.to_string()),
+            resets_at: budget
+                .key
+                .period
+                .end(budget.key.start)
+                .map(|end| end.to_string()),
         },
         Shortage::Backlog => Refusal::LedgerUnavailable,
     }

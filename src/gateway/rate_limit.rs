@@ -91,7 +91,9 @@ fn admit(routed: &Routed) -> Result<Permit, Refusal> {
     for scope in routed.inspected.caller.scopes() {
         let kind = scope.id.kind();
         scope.gates.admit_request(kind)?;
-        permit.tokens.extend(scope.gates.take_tokens(kind, estimate)?);
+        permit
+            .tokens
+            .extend(scope.gates.take_tokens(kind, estimate)?);
         permit.places.extend(scope.gates.enter(kind)?);
     }
     Ok(permit)

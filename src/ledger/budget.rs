@@ -41,8 +41,17 @@ pub type Draws = SmallVec<[Draw; 2]>;
 impl Budget {
     /// A budget of which `used` is written.
     pub fn new(row: Uuid, key: BudgetKey, used: i64) -> Self {
-        let balance = Balance { amount: None, used, held: 0, open: 0 };
-        Self { row, key, balance: Mutex::new(balance) }
+        let balance = Balance {
+            amount: None,
+            used,
+            held: 0,
+            open: 0,
+        };
+        Self {
+            row,
+            key,
+            balance: Mutex::new(balance),
+        }
     }
 
     /// Applies an edit of the limit.
@@ -68,13 +77,19 @@ impl Budget {
         }
         let balance = self.balance.lock();
         let amount = balance.amount?;
-        Some(Standing { amount, left: balance.left(amount), open: balance.open })
+        Some(Standing {
+            amount,
+            left: balance.left(amount),
+            open: balance.open,
+        })
     }
 
     /// Whether a call that was refused could not run even if all holds were given back unused.
     pub fn is_hopeless(&self, need: &Need) -> bool {
         let balance = self.balance.lock();
-        let Some(amount) = balance.amount else { return false };
+        let Some(amount) = balance.amount else {
+            return false;
+        };
         match self.key.unit {
             Unit::Tokens => need.is_hopeless(amount, balance.used),
             Unit::Requests => balance.used >= amount,
@@ -84,12 +99,19 @@ impl Budget {
     /// Holds `wanted` if that much is left.
     pub fn draw(self: &Arc<Self>, wanted: i64) -> Option<Draw> {
         let mut balance = self.balance.lock();
-        if balance.amount.is_some_and(|amount| wanted > balance.left(amount)) {
+        if balance
+            .amount
+            .is_some_and(|amount| wanted > balance.left(amount))
+        {
             return None;
         }
         balance.held = balance.held.saturating_add(wanted);
         balance.open += 1;
-        Some(Draw { budget: Arc::clone(self), held: wanted, charged: 0 })
+        Some(Draw {
+            budget: Arc::clone(self),
+            held: wanted,
+            charged: 0,
+        })
     }
 
     fn give_back(&self, held: i64, charged: i64) {
@@ -102,7 +124,10 @@ impl Budget {
 
 impl Balance {
     fn left(&self, amount: i64) -> i64 {
-        amount.saturating_sub(self.used).saturating_sub(self.held).max(0)
+        amount
+            .saturating_sub(self.used)
+            .saturating_sub(self.held)
+            .max(0)
     }
 }
 

@@ -71,7 +71,10 @@ impl Ledger {
             }
         };
         if tokio::time::timeout(LAST_CHANCE, writing).await.is_err() {
-            tracing::error!(lost = self.settled.len(), "the store stayed away: usage is lost");
+            tracing::error!(
+                lost = self.settled.len(),
+                "the store stayed away: usage is lost"
+            );
         }
     }
 
@@ -107,5 +110,7 @@ impl Ledger {
 }
 
 fn cause(error: &StoreError) -> String {
-    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
+    std::error::Error::source(error)
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }

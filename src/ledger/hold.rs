@@ -89,9 +89,16 @@ impl Hold {
         let prompt_estimate = intent.prompt_estimate;
         Self {
             ledger: Arc::clone(ledger),
-            held: Held { tokens: need.hold(cap), prompt_estimate },
+            held: Held {
+                tokens: need.hold(cap),
+                prompt_estimate,
+            },
             shrunk_cap: (cap < need.cap).then_some(cap),
-            open: Some(Box::new(Open { intent, draws, is_sent: false })),
+            open: Some(Box::new(Open {
+                intent,
+                draws,
+                is_sent: false,
+            })),
         }
     }
 
@@ -122,7 +129,10 @@ impl Drop for Hold {
     fn drop(&mut self) {
         let Some(open) = self.open.take() else { return };
         let ending = if open.is_sent {
-            Ending::Ran { usage: None, delivered: 0 }
+            Ending::Ran {
+                usage: None,
+                delivered: 0,
+            }
         } else {
             Ending::NeverSent
         };

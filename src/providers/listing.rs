@@ -30,7 +30,11 @@ struct Entry {
 /// Keeps the lists of all providers that have globs fresh; never ends by itself.
 pub async fn fetch_listings(catalog: Arc<Catalog>, upstream: Upstream) {
     loop {
-        for provider in catalog.providers().iter().filter(|provider| provider.has_globs()) {
+        for provider in catalog
+            .providers()
+            .iter()
+            .filter(|provider| provider.has_globs())
+        {
             let fetched = tokio::time::timeout(PATIENCE, fetch(provider, &upstream)).await;
             match fetched {
                 Ok(Some(names)) => provider.list(names),
@@ -47,11 +51,17 @@ async fn fetch(provider: &Provider, upstream: &Upstream) -> Option<Vec<String>> 
         request = request.header(AUTHORIZATION, credential);
     }
     let request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
-    let response = upstream.send(request.body(Full::<Bytes>::default()).ok()?).await.ok()?;
+    let response = upstream
+        .send(request.body(Full::<Bytes>::default()).ok()?)
+        .await
+        .ok()?;
     if !response.status().is_success() {
         return None;
     }
-    let body = Limited::new(response.into_body(), LARGEST_LIST).collect().await.ok()?;
+    let body = Limited::new(response.into_body(), LARGEST_LIST)
+        .collect()
+        .await
+        .ok()?;
     let listing: Listing = serde_json::from_slice(&body.to_bytes()).ok()?;
     Some(listing.data.into_iter().map(|entry| entry.id).collect())
 }

@@ -99,7 +99,11 @@ impl Provider {
 
     /// Exact names of its own list and of its patterns.
     pub fn names(&self) -> Vec<String> {
-        let exact = self.settings.models.iter().filter_map(|pattern| pattern.exact());
+        let exact = self
+            .settings
+            .models
+            .iter()
+            .filter_map(|pattern| pattern.exact());
         let listed = self.listed.load();
         let served = listed.iter().filter(|name| self.serves(name)).cloned();
         exact.map(str::to_owned).chain(served).collect()
@@ -112,12 +116,17 @@ impl Provider {
 
     /// Whether a list of its own could add names: exact patterns need none.
     pub fn has_globs(&self) -> bool {
-        self.settings.models.iter().any(|pattern| pattern.exact().is_none())
+        self.settings
+            .models
+            .iter()
+            .any(|pattern| pattern.exact().is_none())
     }
 
     /// `body` without the provider's credential, if it echoes it.
     pub fn scrub(&self, body: bytes::Bytes) -> bytes::Bytes {
-        let Some(secret) = &self.settings.api_key else { return body };
+        let Some(secret) = &self.settings.api_key else {
+            return body;
+        };
         let secret = secret.expose_secret().as_bytes();
         if secret.is_empty() || memchr::memmem::find(&body, secret).is_none() {
             return body;

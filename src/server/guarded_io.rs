@@ -95,7 +95,11 @@ impl GuardedIo {
         loop {
             ready!(self.timer.as_mut().poll(cx));
             let now = Instant::now();
-            let shortest = self.deadlines.head.min(self.deadlines.idle).min(self.deadlines.write);
+            let shortest = self
+                .deadlines
+                .head
+                .min(self.deadlines.idle)
+                .min(self.deadlines.write);
             let next = match self.deadline() {
                 Some(deadline) if deadline <= now => {
                     return Poll::Ready(ErrorKind::TimedOut.into());
@@ -107,7 +111,11 @@ impl GuardedIo {
         }
     }
 
-    fn after_write<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+    fn after_write<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
             return written;

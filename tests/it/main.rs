@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod gateway;
 mod provider;
 mod store;
 mod support;

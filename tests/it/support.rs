@@ -1,3 +1,5 @@
 //! What tests share.
 
+pub mod app;
+pub mod client;
 pub mod db;

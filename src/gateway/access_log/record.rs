@@ -76,11 +76,6 @@ impl Record {
         self.facts.lock().code = Some(code);
     }
 
-    /// The code of the refusal or failure, if there was one.
-    pub fn code(&self) -> Option<&'static str> {
-        self.facts.lock().code
-    }
-
     /// The first byte of the provider's answer arrived.
     pub fn first_byte(&self, after: Duration) {
         self.facts.lock().first_byte.get_or_insert(after);

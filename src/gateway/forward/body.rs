@@ -21,7 +21,10 @@ pub(super) fn outgoing(routed: &Routed, wants_usage: bool, cap: Option<i64>) -> 
     let mut edits = Vec::new();
     if let Some(upstream) = &routed.route.upstream {
         let text = serde_json::to_string(&**upstream).unwrap_or_default();
-        edits.push(Edit { at: facts.model_span.clone(), text });
+        edits.push(Edit {
+            at: facts.model_span.clone(),
+            text,
+        });
     }
     if wants_usage && adds_usage(facts) {
         edits.push(ask_for_usage(body, facts));
@@ -42,19 +45,31 @@ fn ask_for_usage(body: &[u8], facts: &CallFacts) -> Edit {
     const FIELD: &str = "\"include_usage\":true";
     let options = &facts.stream_options;
     match (&options.include_usage_span, &options.span) {
-        (Some(value), _) => Edit { at: value.clone(), text: "true".to_owned() },
+        (Some(value), _) => Edit {
+            at: value.clone(),
+            text: "true".to_owned(),
+        },
         (None, Some(object)) if options.has_fields => {
             let inside = object.start + 1;
-            Edit { at: inside..inside, text: format!("{FIELD},") }
+            Edit {
+                at: inside..inside,
+                text: format!("{FIELD},"),
+            }
         }
-        (None, Some(value)) => Edit { at: value.clone(), text: format!("{{{FIELD}}}") },
+        (None, Some(value)) => Edit {
+            at: value.clone(),
+            text: format!("{{{FIELD}}}"),
+        },
         (None, None) => first_field(body, &format!("\"stream_options\":{{{FIELD}}}")),
     }
 }
 
 fn limit_output(body: &[u8], facts: &CallFacts, field: &str, cap: i64) -> Edit {
     match &facts.cap_field {
-        Some(set) => Edit { at: set.span.clone(), text: cap.to_string() },
+        Some(set) => Edit {
+            at: set.span.clone(),
+            text: cap.to_string(),
+        },
         None => first_field(body, &format!("\"{field}\":{cap}")),
     }
 }
@@ -62,7 +77,10 @@ fn limit_output(body: &[u8], facts: &CallFacts, field: &str, cap: i64) -> Edit {
 /// `field` before the object's other fields; it has some, because every call names a model.
 fn first_field(body: &[u8], field: &str) -> Edit {
     let inside = memchr::memchr(b'{', body).map_or(0, |at| at + 1);
-    Edit { at: inside..inside, text: format!("{field},") }
+    Edit {
+        at: inside..inside,
+        text: format!("{field},"),
+    }
 }
 
 fn splice(body: &Bytes, mut edits: Vec<Edit>) -> Bytes {
@@ -97,11 +115,26 @@ mod tests {
     #[test]
     fn usage_is_asked_for_wherever_the_client_left_off() {
         let cases = [
-            (r#"{"model":"m","stream":true}"#, r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#),
-            (r#"{"model":"m","stream_options":null}"#, r#"{"model":"m","stream_options":{"include_usage":true}}"#),
-            (r#"{"model":"m","stream_options":{ }}"#, r#"{"model":"m","stream_options":{"include_usage":true}}"#),
-            (r#"{"model":"m","stream_options":{"x":1}}"#, r#"{"model":"m","stream_options":{"include_usage":true,"x":1}}"#),
-            (r#"{"model":"m","stream_options":{"include_usage":false}}"#, r#"{"model":"m","stream_options":{"include_usage":true}}"#),
+            (
+                r#"{"model":"m","stream":true}"#,
+                r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#,
+            ),
+            (
+                r#"{"model":"m","stream_options":null}"#,
+                r#"{"model":"m","stream_options":{"include_usage":true}}"#,
+            ),
+            (
+                r#"{"model":"m","stream_options":{ }}"#,
+                r#"{"model":"m","stream_options":{"include_usage":true}}"#,
+            ),
+            (
+                r#"{"model":"m","stream_options":{"x":1}}"#,
+                r#"{"model":"m","stream_options":{"include_usage":true,"x":1}}"#,
+            ),
+            (
+                r#"{"model":"m","stream_options":{"include_usage":false}}"#,
+                r#"{"model":"m","stream_options":{"include_usage":true}}"#,
+            ),
         ];
         for (body, expected) in cases {
             assert_eq!(spliced(body, ask_for_usage), expected);
@@ -110,15 +143,28 @@ mod tests {
 
     #[test]
     fn a_cap_goes_into_the_field_that_the_client_used() {
-        let limit = |body: &[u8], facts: &CallFacts| limit_output(body, facts, "max_completion_tokens", 7);
-        assert_eq!(spliced(r#"{"model":"m","max_tokens": 900 }"#, limit), r#"{"model":"m","max_tokens": 7 }"#);
-        assert_eq!(spliced(r#" {"model":"m"}"#, limit), r#" {"max_completion_tokens":7,"model":"m"}"#);
+        let limit =
+            |body: &[u8], facts: &CallFacts| limit_output(body, facts, "max_completion_tokens", 7);
+        assert_eq!(
+            spliced(r#"{"model":"m","max_tokens": 900 }"#, limit),
+            r#"{"model":"m","max_tokens": 7 }"#
+        );
+        assert_eq!(
+            spliced(r#" {"model":"m"}"#, limit),
+            r#" {"max_completion_tokens":7,"model":"m"}"#
+        );
     }
 
     #[test]
     fn everything_else_stays_as_it_came() {
         let body = Bytes::from_static(br#"{"model":"m","seed":12345678901234567890,"a":1.0}"#);
-        let edits = vec![Edit { at: 9..12, text: "\"other\"".to_owned() }];
-        assert_eq!(&splice(&body, edits)[..], br#"{"model":"other","seed":12345678901234567890,"a":1.0}"#);
+        let edits = vec![Edit {
+            at: 9..12,
+            text: "\"other\"".to_owned(),
+        }];
+        assert_eq!(
+            &splice(&body, edits)[..],
+            br#"{"model":"other","seed":12345678901234567890,"a":1.0}"#
+        );
     }
 }

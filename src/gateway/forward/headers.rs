@@ -53,13 +53,21 @@ const NOT_TO_CLIENT: [&str; 16] = [
     "retry-after",
     "www-authenticate",
 ];
-const NOT_TO_CLIENT_PREFIXES: [&str; 5] =
-    ["x-ratelimit-", "anthropic-ratelimit-", "cf-", "x-tollgate-", "access-control-"];
+const NOT_TO_CLIENT_PREFIXES: [&str; 5] = [
+    "x-ratelimit-",
+    "anthropic-ratelimit-",
+    "cf-",
+    "x-tollgate-",
+    "access-control-",
+];
 
 /// What the provider gets of the client's headers, with our credential.
 pub fn to_provider(client: &HeaderMap, credential: Option<&HeaderValue>) -> HeaderMap {
     let mut headers = crossing(client, &NOT_TO_PROVIDER, &NOT_TO_PROVIDER_PREFIXES);
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
     headers
         .entry(header::CONTENT_TYPE)
         .or_insert(HeaderValue::from_static("application/json"));
@@ -91,7 +99,9 @@ fn crossing(from: &HeaderMap, dropped: &[&str], prefixes: &[&str]) -> HeaderMap 
 
 fn is_named_by_connection(headers: &HeaderMap, name: &str) -> bool {
     let options = headers.get_all(header::CONNECTION).iter();
-    let mut names = options.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
+    let mut names = options
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','));
     names.any(|option| option.trim().eq_ignore_ascii_case(name))
 }
 
@@ -100,16 +110,31 @@ mod tests {
     use super::*;
 
     fn headers(names: &[&'static str]) -> HeaderMap {
-        let named = names.iter().map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v")));
+        let named = names
+            .iter()
+            .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v")));
         named.collect()
     }
 
     #[test]
     fn the_provider_gets_our_credential_and_none_of_the_clients() {
         let client = headers(&[
-            "authorization", "x-api-key", "api-key", "cookie", "openai-organization", "x-forwarded-for",
-            "forwarded", "host", "expect", "te", "x-openwebui-user-email", "x-stainless-lang", "openai-beta",
-            "idempotency-key", "user-agent", "traceparent",
+            "authorization",
+            "x-api-key",
+            "api-key",
+            "cookie",
+            "openai-organization",
+            "x-forwarded-for",
+            "forwarded",
+            "host",
+            "expect",
+            "te",
+            "x-openwebui-user-email",
+            "x-stainless-lang",
+            "openai-beta",
+            "idempotency-key",
+            "user-agent",
+            "traceparent",
         ]);
         let ours = HeaderValue::from_static("Bearer ours");
         let sent = to_provider(&client, Some(&ours));
@@ -117,7 +142,16 @@ mod tests {
         names.sort_unstable();
         assert_eq!(
             names,
-            ["accept-encoding", "authorization", "content-type", "idempotency-key", "openai-beta", "traceparent", "user-agent", "x-stainless-lang"],
+            [
+                "accept-encoding",
+                "authorization",
+                "content-type",
+                "idempotency-key",
+                "openai-beta",
+                "traceparent",
+                "user-agent",
+                "x-stainless-lang"
+            ],
         );
         assert_eq!(sent["authorization"], "Bearer ours");
         assert_eq!(sent["accept-encoding"], "identity");
@@ -134,10 +168,20 @@ mod tests {
     #[test]
     fn the_client_sees_nothing_of_the_providers_account() {
         let provider = headers(&[
-            "set-cookie", "openai-organization", "x-ratelimit-remaining-tokens", "cf-ray", "server",
-            "x-request-id", "content-length", "openai-processing-ms", "content-type",
+            "set-cookie",
+            "openai-organization",
+            "x-ratelimit-remaining-tokens",
+            "cf-ray",
+            "server",
+            "x-request-id",
+            "content-length",
+            "openai-processing-ms",
+            "content-type",
         ]);
-        let mut names: Vec<String> = to_client(&provider).keys().map(ToString::to_string).collect();
+        let mut names: Vec<String> = to_client(&provider)
+            .keys()
+            .map(ToString::to_string)
+            .collect();
         names.sort();
         assert_eq!(names, ["content-type", "openai-processing-ms"]);
     }

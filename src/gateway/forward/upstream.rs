@@ -66,7 +66,10 @@ impl Upstream {
     }
 
     /// Sends `request` and waits for the head of its answer.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, SendError> {
+    pub async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, SendError> {
         self.0.request(request).await.map_err(|error| {
             tracing::debug!(error = chain(&error), "a provider did not answer");
             classify(&error)

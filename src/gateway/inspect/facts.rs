@@ -100,7 +100,9 @@ fn model(fields: &Fields, body: &[u8]) -> Result<(String, Range<usize>), Refusal
     let raw = fields.get("model");
     let name = raw.and_then(|raw| serde_json::from_str::<String>(raw).ok());
     match (raw, name) {
-        (Some(raw), Some(name)) if !name.is_empty() && name.len() <= 256 => Ok((name, span(body, raw))),
+        (Some(raw), Some(name)) if !name.is_empty() && name.len() <= 256 => {
+            Ok((name, span(body, raw)))
+        }
         _ => Err(Refusal::InvalidValue {
             param: "model",
             expected: "the name of a model, a string of 1 to 256 bytes",
@@ -112,7 +114,10 @@ fn boolean(fields: &Fields, param: &'static str) -> Result<bool, Refusal> {
     match fields.get(param) {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
-        Some(_) => Err(Refusal::InvalidValue { param, expected: "true or false" }),
+        Some(_) => Err(Refusal::InvalidValue {
+            param,
+            expected: "true or false",
+        }),
     }
 }
 
@@ -130,7 +135,9 @@ fn cap(fields: &Fields, body: &[u8]) -> Result<Option<(i64, CapField)>, Refusal>
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => return Ok(None),
     };
-    let field = CapField { span: span(body, raw) };
+    let field = CapField {
+        span: span(body, raw),
+    };
     Ok(Some((cap, field)))
 }
 
@@ -154,7 +161,9 @@ fn whole<'a>(
     most: i64,
     expected: &'static str,
 ) -> Result<Option<(&'a str, i64)>, Refusal> {
-    let Some(raw) = fields.get(param) else { return Ok(None) };
+    let Some(raw) = fields.get(param) else {
+        return Ok(None);
+    };
     match raw.parse() {
         Ok(number) if (1..=most).contains(&number) => Ok(Some((raw, number))),
         _ => Err(Refusal::InvalidValue { param, expected }),
@@ -167,7 +176,10 @@ fn stream_options(fields: &Fields, body: &[u8]) -> Result<StreamOptions, Refusal
     };
     let whole = Some(span(body, raw));
     if raw == "null" {
-        return Ok(StreamOptions { span: whole, ..StreamOptions::default() });
+        return Ok(StreamOptions {
+            span: whole,
+            ..StreamOptions::default()
+        });
     }
     let wrong = || Refusal::InvalidValue {
         param: "stream_options",
@@ -208,7 +220,19 @@ mod tests {
 
     #[test]
     fn caps_and_counts_that_are_no_small_whole_numbers_are_refused() {
-        let values = ["-1", "0", "2147483648", "9223372036854775808", "18446744073686646784", "1e3", "1.0", "\"5\"", "true", "[]", "1e400"];
+        let values = [
+            "-1",
+            "0",
+            "2147483648",
+            "9223372036854775808",
+            "18446744073686646784",
+            "1e3",
+            "1.0",
+            "\"5\"",
+            "true",
+            "[]",
+            "1e400",
+        ];
         for field in ["max_tokens", "max_completion_tokens", "n", "best_of"] {
             for value in values {
                 let body = format!(r#"{{"model":"m","{field}":{value}}}"#);
@@ -227,7 +251,13 @@ mod tests {
 
     #[test]
     fn a_model_is_a_non_empty_string() {
-        for body in ["{}", r#"{"model":null}"#, r#"{"model":""}"#, r#"{"model":1}"#, r#"{"model":["a"]}"#] {
+        for body in [
+            "{}",
+            r#"{"model":null}"#,
+            r#"{"model":""}"#,
+            r#"{"model":1}"#,
+            r#"{"model":["a"]}"#,
+        ] {
             assert_eq!(refused_field(body), Some("model"), "{body}");
         }
         assert_eq!(chat(r#"{"model":"org\/m\u0031"}"#).unwrap().model, "org/m1");
@@ -239,12 +269,18 @@ mod tests {
         let options = chat(body).unwrap().stream_options;
         assert!(!options.include_usage && options.has_fields);
         assert_eq!(&body[options.include_usage_span.unwrap()], "false");
-        let twice = r#"{"model":"m","stream_options":{"include_usage":false,"include_usage":true}}"#;
+        let twice =
+            r#"{"model":"m","stream_options":{"include_usage":false,"include_usage":true}}"#;
         assert_eq!(
             chat(twice).err(),
-            Some(Refusal::DuplicateField("stream_options.include_usage".into())),
+            Some(Refusal::DuplicateField(
+                "stream_options.include_usage".into()
+            )),
         );
-        assert_eq!(refused_field(r#"{"model":"m","stream_options":3}"#), Some("stream_options"));
+        assert_eq!(
+            refused_field(r#"{"model":"m","stream_options":3}"#),
+            Some("stream_options")
+        );
     }
 
     #[test]

@@ -24,7 +24,11 @@ impl<'a> Fields<'a> {
     pub(super) fn read(json: &'a [u8], path: &str) -> Result<Self, Refusal> {
         let fields: Self = serde_json::from_slice(json).map_err(|_| Refusal::InvalidJson)?;
         let mut seen = HashSet::with_capacity(fields.0.len());
-        match fields.0.iter().find(|(name, _)| !seen.insert(name.as_ref())) {
+        match fields
+            .0
+            .iter()
+            .find(|(name, _)| !seen.insert(name.as_ref()))
+        {
             Some((name, _)) => Err(Refusal::DuplicateField(format!("{path}{}", brief(name)))),
             None => Ok(fields),
         }
@@ -120,7 +124,11 @@ mod tests {
         ];
         for body in bodies {
             let refusal = Fields::read(body.as_bytes(), "").err();
-            assert_eq!(refusal, Some(Refusal::DuplicateField("model".into())), "{body}");
+            assert_eq!(
+                refusal,
+                Some(Refusal::DuplicateField("model".into())),
+                "{body}"
+            );
         }
     }
 
@@ -155,6 +163,9 @@ mod tests {
     fn a_flood_of_fields_is_refused() {
         let fields: Vec<String> = (0..300).map(|n| format!("\"{n}\":1")).collect();
         let body = format!("{{{}}}", fields.join(","));
-        assert_eq!(Fields::read(body.as_bytes(), "").err(), Some(Refusal::InvalidJson));
+        assert_eq!(
+            Fields::read(body.as_bytes(), "").err(),
+            Some(Refusal::InvalidJson)
+        );
     }
 }

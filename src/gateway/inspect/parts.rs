@@ -10,7 +10,12 @@ use super::fields::Fields;
 /// Texts that hint at a part that is no text; `\u` because a name may be written with escapes.
 const HINTS: [&str; 5] = ["image", "audio", "file", "video", "\\u"];
 /// The same for counting, where the messages' shape is unknown.
-const MARKERS: [&str; 4] = ["\"image_url\"", "\"input_audio\"", "\"file\"", "\"video_url\""];
+const MARKERS: [&str; 4] = [
+    "\"image_url\"",
+    "\"input_audio\"",
+    "\"file\"",
+    "\"video_url\"",
+];
 
 /// Parts that are no text, and the bytes they take in the body.
 #[derive(Default)]
@@ -36,11 +41,17 @@ pub(super) fn of(fields: &Fields) -> NonText {
     let Some(messages) = fields.get("messages") else {
         return NonText::default();
     };
-    if !HINTS.iter().any(|hint| memmem::find(messages.as_bytes(), hint.as_bytes()).is_some()) {
+    if !HINTS
+        .iter()
+        .any(|hint| memmem::find(messages.as_bytes(), hint.as_bytes()).is_some())
+    {
         return NonText::default();
     }
     match serde_json::from_str::<Vec<Message>>(messages) {
-        Ok(messages) => messages.iter().filter_map(|message| message.content).fold(NonText::default(), NonText::and),
+        Ok(messages) => messages
+            .iter()
+            .filter_map(|message| message.content)
+            .fold(NonText::default(), NonText::and),
         Err(_) => NonText::guess(messages),
     }
 }
@@ -50,15 +61,20 @@ impl NonText {
         let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(content.get()) else {
             return self; // plain text
         };
-        parts.into_iter().filter(|part| !is_text(part)).fold(self, |sum, part| Self {
-            parts: sum.parts + 1,
-            bytes: sum.bytes + length(part.get()),
-        })
+        parts
+            .into_iter()
+            .filter(|part| !is_text(part))
+            .fold(self, |sum, part| Self {
+                parts: sum.parts + 1,
+                bytes: sum.bytes + length(part.get()),
+            })
     }
 
     /// For messages of an unknown shape: one part for each marker, and every byte counts as text.
     fn guess(messages: &str) -> Self {
-        let found = MARKERS.iter().map(|marker| messages.matches(marker).count());
+        let found = MARKERS
+            .iter()
+            .map(|marker| messages.matches(marker).count());
         Self {
             parts: i64::try_from(found.sum::<usize>()).unwrap_or(i64::MAX),
             bytes: 0,
@@ -74,7 +90,9 @@ fn is_text(part: &RawValue) -> bool {
 /// Whether the provider adds to the prompt by itself.
 pub(super) fn is_open_ended(fields: &Fields) -> bool {
     let hosted = |tools: &str| match serde_json::from_str::<Vec<Kind>>(tools) {
-        Ok(tools) => tools.iter().any(|tool| !matches!(tool.r#type.as_ref(), "function" | "custom")),
+        Ok(tools) => tools
+            .iter()
+            .any(|tool| !matches!(tool.r#type.as_ref(), "function" | "custom")),
         Err(_) => true,
     };
     fields.get("web_search_options").is_some()
@@ -84,7 +102,9 @@ pub(super) fn is_open_ended(fields: &Fields) -> bool {
 
 /// Prompts of a `/v1/completions` body: an array of strings or of token arrays holds several.
 pub(super) fn prompts(fields: &Fields) -> i64 {
-    let several = fields.get("prompt").filter(|prompt| prompt.starts_with('['));
+    let several = fields
+        .get("prompt")
+        .filter(|prompt| prompt.starts_with('['));
     let Some(Ok(prompts)) = several.map(serde_json::from_str::<Vec<&RawValue>>) else {
         return 1;
     };

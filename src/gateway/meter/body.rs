@@ -81,7 +81,9 @@ impl MeteredBody {
 
     /// Takes the next frame in; `Pending` only if there is nothing to do before it comes.
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
+        let Some(upstream) = &mut self.upstream else {
+            return Poll::Ready(());
+        };
         match Pin::new(upstream).poll_frame(cx) {
             Poll::Pending => return self.poll_deadlines(cx),
             Poll::Ready(Some(Ok(frame))) => self.take(frame),
@@ -134,7 +136,9 @@ impl MeteredBody {
             return Poll::Ready(());
         }
         let heard = self.heard;
-        let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(IDLE)));
+        let idle = self
+            .idle
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(IDLE)));
         while idle.as_mut().poll(cx).is_ready() {
             if heard.elapsed() >= IDLE {
                 self.fail(&Refusal::UpstreamTimeout);
@@ -147,7 +151,10 @@ impl MeteredBody {
 
     fn ending(&self) -> Ending {
         let seen = self.scanner.seen();
-        Ending::Ran { usage: seen.usage, delivered: seen.delivered() }
+        Ending::Ran {
+            usage: seen.usage,
+            delivered: seen.delivered(),
+        }
     }
 
     fn settle(&mut self) {
@@ -274,7 +281,8 @@ impl Drop for MeteredBody {
         match (self.patience, self.upstream.take()) {
             (Some(patience), Some(upstream)) => {
                 let scanner = std::mem::replace(&mut self.scanner, Scanner::new(false));
-                self.lifecycle.detach(drain(upstream, scanner, tab, patience));
+                self.lifecycle
+                    .detach(drain(upstream, scanner, tab, patience));
             }
             _ => tab.abandon(self.ending(), OK),
         }
@@ -296,5 +304,11 @@ async fn drain(mut upstream: Incoming, mut scanner: Scanner, tab: Tab, patience:
     };
     let _ = tokio::time::timeout(patience, reading).await;
     let seen = scanner.seen();
-    tab.abandon(Ending::Ran { usage: seen.usage, delivered: seen.delivered() }, OK);
+    tab.abandon(
+        Ending::Ran {
+            usage: seen.usage,
+            delivered: seen.delivered(),
+        },
+        OK,
+    );
 }

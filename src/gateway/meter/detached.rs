@@ -28,7 +28,11 @@ impl Detached {
         patience: Option<Duration>,
         lifecycle: &Arc<Lifecycle>,
     ) -> Self {
-        Self { call: Some(call), patience, lifecycle: Arc::clone(lifecycle) }
+        Self {
+            call: Some(call),
+            patience,
+            lifecycle: Arc::clone(lifecycle),
+        }
     }
 }
 
@@ -49,7 +53,9 @@ impl Future for Detached {
 
 impl Drop for Detached {
     fn drop(&mut self) {
-        let (Some(call), Some(patience)) = (self.call.take(), self.patience) else { return };
+        let (Some(call), Some(patience)) = (self.call.take(), self.patience) else {
+            return;
+        };
         // Where nothing can be spawned any more the call is dropped, which settles it by estimate.
         self.lifecycle.detach(async move {
             let _ = tokio::time::timeout(patience, call).await;

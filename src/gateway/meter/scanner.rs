@@ -78,7 +78,11 @@ impl Scanner {
         if self.is_blind || self.seen.is_done {
             return bytes;
         }
-        let forwarded = if self.hides_usage { self.filter(&bytes) } else { self.watch(bytes) };
+        let forwarded = if self.hides_usage {
+            self.filter(&bytes)
+        } else {
+            self.watch(bytes)
+        };
         self.look_for_done();
         if self.pending.len() > LARGEST_EVENT {
             return self.give_up(forwarded);
@@ -90,14 +94,19 @@ impl Scanner {
     pub(super) fn finish(&mut self) -> Bytes {
         let event = self.pending.split().freeze();
         let is_hidden = !self.is_blind && self.inspect(&event);
-        if self.hides_usage && !is_hidden { event } else { Bytes::new() }
+        if self.hides_usage && !is_hidden {
+            event
+        } else {
+            Bytes::new()
+        }
     }
 
     /// Forwards everything; complete events are looked at in place where they came in one piece.
     fn watch(&mut self, bytes: Bytes) -> Bytes {
         if self.pending.is_empty() {
             let complete = self.inspect_all(&bytes, |_| {});
-            self.pending.extend_from_slice(bytes.get(complete..).unwrap_or_default());
+            self.pending
+                .extend_from_slice(bytes.get(complete..).unwrap_or_default());
         } else {
             self.pending.extend_from_slice(&bytes);
             let joined = self.pending.split();
@@ -118,12 +127,17 @@ impl Scanner {
         };
         let mut hidden = Vec::new();
         let complete = self.inspect_all(&all, |event| hidden.push(event));
-        self.pending.extend_from_slice(all.get(complete..).unwrap_or_default());
+        self.pending
+            .extend_from_slice(all.get(complete..).unwrap_or_default());
         without(&all.slice(..complete), &hidden)
     }
 
     /// Inspects the complete events of `buffer`, names those to hide, and answers where they end.
-    fn inspect_all(&mut self, buffer: &[u8], mut hide: impl FnMut(std::ops::Range<usize>)) -> usize {
+    fn inspect_all(
+        &mut self,
+        buffer: &[u8],
+        mut hide: impl FnMut(std::ops::Range<usize>),
+    ) -> usize {
         let mut start = 0;
         while let Some(end) = self.framing.next_end(buffer) {
             if self.inspect(buffer.get(start..end).unwrap_or_default()) {
@@ -137,7 +151,9 @@ impl Scanner {
 
     /// Notes what `event` tells and answers whether it is to be hidden.
     fn inspect(&mut self, event: &[u8]) -> bool {
-        let Some(data) = framing::data(event) else { return false };
+        let Some(data) = framing::data(event) else {
+            return false;
+        };
         if self.seen.is_done {
             return false;
         }
@@ -154,7 +170,9 @@ impl Scanner {
         if !FIELDS.usage.has_value(data) {
             return false;
         }
-        let Some((usage, is_alone)) = usage::of_event(data) else { return false };
+        let Some((usage, is_alone)) = usage::of_event(data) else {
+            return false;
+        };
         self.seen.usage = Some(usage);
         is_alone
     }

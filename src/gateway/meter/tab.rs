@@ -51,24 +51,44 @@ impl Tab {
 
     /// The call ended as the client asked, or with the provider's own refusal.
     pub(super) fn settle(self, ending: Ending, status: u16) {
-        self.close(ending, Report { status, ..Report::default() });
+        self.close(
+            ending,
+            Report {
+                status,
+                ..Report::default()
+            },
+        );
     }
 
     /// The call ended with a failure.
     pub(super) fn fail(self, ending: Ending, refusal: &Refusal) {
         self.record.refused(refusal.code());
         let status = refusal.status().as_u16();
-        self.close(ending, Report { status, code: Some(refusal.code()), ..Report::default() });
+        self.close(
+            ending,
+            Report {
+                status,
+                code: Some(refusal.code()),
+                ..Report::default()
+            },
+        );
     }
 
     /// The client left; `status` is what it had seen.
     pub(super) fn abandon(self, ending: Ending, status: u16) {
-        let report = Report { status, is_disconnected: true, ..Report::default() };
+        let report = Report {
+            status,
+            is_disconnected: true,
+            ..Report::default()
+        };
         self.close(ending, report);
     }
 
     fn close(mut self, ending: Ending, report: Report) {
-        let report = Report { first_byte: self.first_byte, ..report };
+        let report = Report {
+            first_byte: self.first_byte,
+            ..report
+        };
         let charge = self.hold.settle(ending, report);
         self.permit.settle(charge.tokens);
         self.record.settled(&charge);

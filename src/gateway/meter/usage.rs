@@ -69,7 +69,11 @@ struct Message<'a> {
 pub(super) fn of_document(body: &[u8]) -> Option<Document> {
     let reporting: Reporting = serde_json::from_slice(body).ok()?;
     let usage = reporting.usage();
-    let delivered = if usage.is_some() { 0 } else { reporting.delivered() };
+    let delivered = if usage.is_some() {
+        0
+    } else {
+        reporting.delivered()
+    };
     Some(Document { usage, delivered })
 }
 
@@ -96,9 +100,14 @@ impl Reporting<'_> {
     }
 
     fn delivered(&self) -> i64 {
-        let choices = self.choices.and_then(|raw| serde_json::from_str::<Vec<Choice>>(raw.get()).ok());
+        let choices = self
+            .choices
+            .and_then(|raw| serde_json::from_str::<Vec<Choice>>(raw.get()).ok());
         let text = |choice: &Choice| {
-            let content = choice.message.as_ref().and_then(|message| message.content.as_deref());
+            let content = choice
+                .message
+                .as_ref()
+                .and_then(|message| message.content.as_deref());
             content.or(choice.text.as_deref()).map_or(0, str::len)
         };
         let bytes: usize = choices.iter().flatten().map(text).sum();
@@ -117,8 +126,16 @@ fn parse(raw: &RawValue) -> Option<Usage> {
         input,
         output,
         total,
-        cached_input: raw.prompt_tokens_details.unwrap_or_default().cached_tokens.get(),
-        reasoning: raw.completion_tokens_details.unwrap_or_default().reasoning_tokens.get(),
+        cached_input: raw
+            .prompt_tokens_details
+            .unwrap_or_default()
+            .cached_tokens
+            .get(),
+        reasoning: raw
+            .completion_tokens_details
+            .unwrap_or_default()
+            .reasoning_tokens
+            .get(),
     })
 }
 
@@ -137,9 +154,15 @@ impl<'de> Deserialize<'de> for Count {
 
 /// Some servers count in floats. What no `i64` holds becomes its largest, which no call can cost.
 fn whole(number: &serde_json::Number) -> i64 {
-    #[expect(clippy::cast_possible_truncation, reason = "saturates, which is what is wanted")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates, which is what is wanted"
+    )]
     let rounded = |float: f64| float.ceil() as i64;
-    number.as_i64().or_else(|| number.as_f64().map(rounded)).unwrap_or(i64::MAX)
+    number
+        .as_i64()
+        .or_else(|| number.as_f64().map(rounded))
+        .unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -155,13 +178,25 @@ mod tests {
         let body = r#"{"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,
             "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},
             "completion_tokens_details":{"reasoning_tokens":3},"queue_time":0.1}}"#;
-        let expected = Usage { input: 10, output: 5, total: 15, cached_input: 4, reasoning: 3 };
+        let expected = Usage {
+            input: 10,
+            output: 5,
+            total: 15,
+            cached_input: 4,
+            reasoning: 3,
+        };
         assert_eq!(usage(body), Some(expected));
     }
 
     #[test]
     fn absent_null_empty_and_unreadable_usage_is_none() {
-        for body in ["{}", r#"{"usage":null}"#, r#"{"usage":{}}"#, r#"{"usage":7}"#, r#"{"usage":{"prompt_tokens":"x"}}"#] {
+        for body in [
+            "{}",
+            r#"{"usage":null}"#,
+            r#"{"usage":{}}"#,
+            r#"{"usage":7}"#,
+            r#"{"usage":{"prompt_tokens":"x"}}"#,
+        ] {
             assert_eq!(usage(body), None, "{body}");
         }
     }

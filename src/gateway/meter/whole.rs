@@ -25,16 +25,31 @@ pub(super) async fn meter(
     let read = match collect(body).await {
         Ok(read) => read,
         Err(refusal) => {
-            tab.fail(Ending::Ran { usage: None, delivered: 0 }, &refusal);
+            tab.fail(
+                Ending::Ran {
+                    usage: None,
+                    delivered: 0,
+                },
+                &refusal,
+            );
             return Err(refusal);
         }
     };
     let Some(document) = usage::of_document(&read) else {
         let refusal = Refusal::UpstreamInvalidResponse;
-        tab.fail(Ending::Ran { usage: None, delivered: 0 }, &refusal);
+        tab.fail(
+            Ending::Ran {
+                usage: None,
+                delivered: 0,
+            },
+            &refusal,
+        );
         return Err(refusal);
     };
-    let ending = Ending::Ran { usage: document.usage, delivered: document.delivered };
+    let ending = Ending::Ran {
+        usage: document.usage,
+        delivered: document.delivered,
+    };
     tab.settle(ending, head.status.as_u16());
     Ok(super::answer(&head, Answer::full(read)))
 }

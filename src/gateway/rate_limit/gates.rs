@@ -90,7 +90,11 @@ impl<T> Gate<T> {
     fn standing(&self, of: impl FnOnce(&T) -> RateStanding) -> Option<RateStanding> {
         match self {
             Self::Open => None,
-            Self::Shut => Some(RateStanding { limit: 0, remaining: 0, reset: Duration::ZERO }),
+            Self::Shut => Some(RateStanding {
+                limit: 0,
+                remaining: 0,
+                reset: Duration::ZERO,
+            }),
             Self::Counted(_, gate) => Some(of(gate)),
         }
     }
@@ -102,5 +106,10 @@ fn limited(
     limit: u32,
     retry_after: Option<Duration>,
 ) -> Refusal {
-    Refusal::RateLimited(RateLimited { scope, unit, limit, retry_after })
+    Refusal::RateLimited(RateLimited {
+        scope,
+        unit,
+        limit,
+        retry_after,
+    })
 }

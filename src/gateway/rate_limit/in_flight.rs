@@ -15,7 +15,9 @@ impl InFlight {
     /// Takes a place if fewer than `limit` are taken.
     pub fn enter(self: &Arc<Self>, limit: u32) -> Option<Place> {
         let more = |taken: u32| (taken < limit).then(|| taken.saturating_add(1));
-        let entered = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        let entered = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
         entered.ok().map(|_| Place(Arc::clone(self)))
     }
 }

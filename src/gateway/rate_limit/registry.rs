@@ -33,9 +33,12 @@ impl Limiters {
         let kept = &mut *self.0.lock();
         let in_flight = kept.in_flight.entry(scope).or_default();
         Gates {
-            requests: gate(limits.requests_per_minute, &mut kept.requests, scope, |limit| {
-                RequestGate::new(limit, MonotonicClock)
-            }),
+            requests: gate(
+                limits.requests_per_minute,
+                &mut kept.requests,
+                scope,
+                |limit| RequestGate::new(limit, MonotonicClock),
+            ),
             tokens: gate(limits.tokens_per_minute, &mut kept.tokens, scope, |limit| {
                 TokenBucket::new(limit.get(), Instant::now())
             }),
@@ -48,8 +51,10 @@ impl Limiters {
     pub fn prune(&self) {
         let kept = &mut *self.0.lock();
         let now = Instant::now();
-        kept.requests.retain(|_, gate| is_used(gate) || gate.standing().reset > std::time::Duration::ZERO);
-        kept.tokens.retain(|_, bucket| is_used(bucket) || !bucket.is_full(now));
+        kept.requests
+            .retain(|_, gate| is_used(gate) || gate.standing().reset > std::time::Duration::ZERO);
+        kept.tokens
+            .retain(|_, bucket| is_used(bucket) || !bucket.is_full(now));
         kept.in_flight.retain(|_, calls| is_used(calls));
     }
 
@@ -71,9 +76,15 @@ fn gate<T>(
     scope: ScopeId,
     make: impl FnOnce(NonZeroU32) -> T,
 ) -> Gate<T> {
-    let Some(limit) = limit else { return Gate::Open };
-    let Some(nonzero) = NonZeroU32::new(limit) else { return Gate::Shut };
-    let gate = kept.entry((scope, limit)).or_insert_with(|| Arc::new(make(nonzero)));
+    let Some(limit) = limit else {
+        return Gate::Open;
+    };
+    let Some(nonzero) = NonZeroU32::new(limit) else {
+        return Gate::Shut;
+    };
+    let gate = kept
+        .entry((scope, limit))
+        .or_insert_with(|| Arc::new(make(nonzero)));
     Gate::Counted(limit, Arc::clone(gate))
 }
 
@@ -90,7 +101,10 @@ mod tests {
     #[test]
     fn a_reload_keeps_what_was_used() {
         let (limiters, scope) = (Limiters::default(), ScopeId::Key(KeyId::new()));
-        let limits = Limits { requests_per_minute: Some(2), ..Limits::default() };
+        let limits = Limits {
+            requests_per_minute: Some(2),
+            ..Limits::default()
+        };
         for _ in 0..2 {
             assert!(limiters.gates(scope, &limits).admit_request("key").is_ok());
         }
@@ -102,7 +116,10 @@ mod tests {
     #[test]
     fn what_is_idle_is_forgotten() {
         let limiters = Limiters::default();
-        let limits = Limits { tokens_per_minute: Some(2), ..Limits::default() };
+        let limits = Limits {
+            tokens_per_minute: Some(2),
+            ..Limits::default()
+        };
         drop(limiters.gates(ScopeId::Key(KeyId::new()), &limits));
         limiters.prune();
         assert!(limiters.is_empty());

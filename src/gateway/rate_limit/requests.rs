@@ -39,9 +39,11 @@ impl<C: Clock + Clone> RequestGate<C> {
     pub fn admit(&self) -> Result<(), Duration> {
         match self.limiter.check() {
             Ok(state) => {
-                let gone = self.limit.get() - state.remaining_burst_capacity().min(self.limit.get());
+                let gone =
+                    self.limit.get() - state.remaining_burst_capacity().min(self.limit.get());
                 let full_in = self.interval().saturating_mul(u64::from(gone));
-                self.full_at.fetch_max(self.now() + full_in, Ordering::Relaxed);
+                self.full_at
+                    .fetch_max(self.now() + full_in, Ordering::Relaxed);
                 Ok(())
             }
             Err(refused) => Err(refused.wait_time_from(self.clock.now())),
@@ -50,7 +52,10 @@ impl<C: Clock + Clone> RequestGate<C> {
 
     /// How the limit stands, without taking from it.
     pub fn standing(&self) -> RateStanding {
-        let full_in = self.full_at.load(Ordering::Relaxed).saturating_sub(self.now());
+        let full_in = self
+            .full_at
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.now());
         let gone = full_in.div_ceil(self.interval());
         let limit = self.limit.get();
         RateStanding {
@@ -76,7 +81,10 @@ mod tests {
 
     fn gate(limit: u32) -> (RequestGate<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        (RequestGate::new(NonZeroU32::new(limit).unwrap(), clock.clone()), clock)
+        (
+            RequestGate::new(NonZeroU32::new(limit).unwrap(), clock.clone()),
+            clock,
+        )
     }
 
     fn admitted(gate: &RequestGate<FakeRelativeClock>, tries: u32) -> u32 {
@@ -116,7 +124,10 @@ mod tests {
         let (gate, clock) = gate(10);
         admitted(&gate, 4);
         let standing = gate.standing();
-        assert_eq!((standing.remaining, standing.reset), (6, Duration::from_secs(24)));
+        assert_eq!(
+            (standing.remaining, standing.reset),
+            (6, Duration::from_secs(24))
+        );
         clock.advance(Duration::from_secs(12));
         assert_eq!(gate.standing().remaining, 8);
     }

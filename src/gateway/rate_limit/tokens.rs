@@ -74,7 +74,10 @@ impl TokenBucket {
     fn give(&self, tokens: i64) {
         let mut level = self.level.lock();
         let most = i64::from(self.limit) * MICRO;
-        level.balance = level.balance.saturating_add(tokens.saturating_mul(MICRO)).min(most);
+        level.balance = level
+            .balance
+            .saturating_add(tokens.saturating_mul(MICRO))
+            .min(most);
     }
 
     /// How long `micro` micro-tokens take to flow in, rounded up.
@@ -88,7 +91,9 @@ impl TokenBucket {
 impl Level {
     fn refill(&mut self, limit: u32, now: Instant) {
         let elapsed = now.saturating_duration_since(self.at).as_micros();
-        let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX).min(i64::from(u32::MAX) * 100);
+        let elapsed = i64::try_from(elapsed)
+            .unwrap_or(i64::MAX)
+            .min(i64::from(u32::MAX) * 100);
         let inflow = i128::from(elapsed) * i128::from(limit) / 60;
         let most = i64::from(limit) * MICRO;
         let inflow = i64::try_from(inflow).unwrap_or(i64::MAX);

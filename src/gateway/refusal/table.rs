@@ -80,9 +80,8 @@ impl Refusal {
             Self::RequestTooLarge(limit) => Row::new(413, INVALID, "request_too_large").says(
                 format!("The body is larger than the {limit} bytes that this gateway takes."),
             ),
-            Self::UnsupportedMediaType => Row::new(415, INVALID, "unsupported_media_type").says(
-                "Send the body as uncompressed JSON with `Content-Type: application/json`.",
-            ),
+            Self::UnsupportedMediaType => Row::new(415, INVALID, "unsupported_media_type")
+                .says("Send the body as uncompressed JSON with `Content-Type: application/json`."),
             Self::HeadersTooLarge => Row::new(431, INVALID, "headers_too_large")
                 .says("The request has too many or too large headers. Send fewer."),
             _ => return None,
@@ -111,7 +110,9 @@ impl Refusal {
                 limit,
                 resets_at,
             } => {
-                let until = resets_at.as_ref().map(|at| format!(" It starts anew at {at}."));
+                let until = resets_at
+                    .as_ref()
+                    .map(|at| format!(" It starts anew at {at}."));
                 Row::new(429, "insufficient_quota", "insufficient_quota").says(format!(
                     "This {scope} has used up its quota of {limit}, or this call needs more \
                      than is left.{} Ask whoever manages it to raise the quota.",

@@ -62,13 +62,21 @@ impl Field {
 
 /// Bytes of text in the first kind of content that `data` has any of.
 pub(super) fn content_bytes(data: &[u8]) -> i64 {
-    let lengths = FIELDS.content.iter().map(|field| field.values(data).map(string_length).sum());
-    lengths.into_iter().find(|length: &i64| *length > 0).unwrap_or(0)
+    let lengths = FIELDS
+        .content
+        .iter()
+        .map(|field| field.values(data).map(string_length).sum());
+    lengths
+        .into_iter()
+        .find(|length: &i64| *length > 0)
+        .unwrap_or(0)
 }
 
 /// The bytes between the quotes of the string at the start of `value`.
 fn string_length(value: &[u8]) -> i64 {
-    let Some(text) = value.strip_prefix(b"\"") else { return 0 };
+    let Some(text) = value.strip_prefix(b"\"") else {
+        return 0;
+    };
     let mut end = 0;
     while let Some(at) = memchr2(b'"', b'\\', text.get(end..).unwrap_or_default()) {
         end += at;
@@ -93,14 +101,27 @@ mod tests {
 
     #[test]
     fn content_is_measured_to_its_closing_quote() {
-        assert_eq!(content_bytes(br#"{"delta":{"content":"ab\"c"},"x":"y"}"#), 5);
-        assert_eq!(content_bytes(br#"{"delta":{"content":null,"reasoning_content": "abc"}}"#), 3);
-        assert_eq!(content_bytes(br#"{"delta":{"role":"assistant","content":""}}"#), 0);
+        assert_eq!(
+            content_bytes(br#"{"delta":{"content":"ab\"c"},"x":"y"}"#),
+            5
+        );
+        assert_eq!(
+            content_bytes(br#"{"delta":{"content":null,"reasoning_content": "abc"}}"#),
+            3
+        );
+        assert_eq!(
+            content_bytes(br#"{"delta":{"role":"assistant","content":""}}"#),
+            0
+        );
     }
 
     #[test]
     fn an_empty_array_has_no_elements() {
         assert!(!FIELDS.choices.has_elements(br#"{"choices":[ ]}"#));
-        assert!(FIELDS.choices.has_elements(br#"{"choices": [{"index":0}]}"#));
+        assert!(
+            FIELDS
+                .choices
+                .has_elements(br#"{"choices": [{"index":0}]}"#)
+        );
     }
 }

@@ -55,7 +55,9 @@ pub(super) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
     let event = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);
     let mut found: Option<Cow<[u8]>> = None;
     for line in event.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        let Some(value) = line.strip_prefix(b"data:") else { continue };
+        let Some(value) = line.strip_prefix(b"data:") else {
+            continue;
+        };
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match &mut found {
             None => found = Some(Cow::Borrowed(value)),

@@ -2,14 +2,25 @@ use proptest::prelude::*;
 
 use super::*;
 
-const CHUNK: &str = r#"data: {"id":"a","choices":[{"index":0,"delta":{"content":"héllo"}}],"usage":null}"#;
-const USAGE: &str = r#"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
+const CHUNK: &str =
+    r#"data: {"id":"a","choices":[{"index":0,"delta":{"content":"héllo"}}],"usage":null}"#;
+const USAGE: &str =
+    r#"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
 const DONE: &str = "data: [DONE]";
 
 fn stream(line_end: &str) -> String {
-    let events = [": comment", CHUNK, CHUNK, "event: keepalive\ndata: {}", USAGE, DONE];
+    let events = [
+        ": comment",
+        CHUNK,
+        CHUNK,
+        "event: keepalive\ndata: {}",
+        USAGE,
+        DONE,
+    ];
     let blank = format!("{line_end}{line_end}");
-    events.map(|event| event.replace('\n', line_end) + &blank).concat()
+    events
+        .map(|event| event.replace('\n', line_end) + &blank)
+        .concat()
 }
 
 fn run(scanner: &mut Scanner, bytes: &[u8], cuts: &[usize]) -> Vec<u8> {
@@ -105,7 +116,9 @@ fn the_first_chunk_with_filter_results_is_not_usage() {
 #[test]
 fn usage_in_every_chunk_is_not_summed_and_not_hidden() {
     let chunk = |total: i64| {
-        format!("data: {{\"choices\":[{{\"index\":0}}],\"usage\":{{\"total_tokens\":{total}}}}}\n\n")
+        format!(
+            "data: {{\"choices\":[{{\"index\":0}}],\"usage\":{{\"total_tokens\":{total}}}}}\n\n"
+        )
     };
     let input = chunk(3) + &chunk(7);
     let mut scanner = Scanner::new(true);

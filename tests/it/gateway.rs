@@ -1,0 +1,3 @@
+//! The gateway as its clients meet it.
+
+mod calls;

@@ -1,0 +1,188 @@
+//! The real gateway on a real socket, with a database and a provider of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tollgate::app::App;
+use tollgate::config::{Config, Sources};
+use tollgate::domain::key::PlainKey;
+use tollgate::domain::limits::Limits;
+use tollgate::domain::tenant::{KeyId, ProjectId};
+use tollgate::domain::time::Clock;
+use tollgate::lifecycle::Lifecycle;
+use tollgate::store::Db;
+use tollgate::store::keys::{self, NewKey};
+use tollgate::store::organisations::{self, Organisation};
+use tollgate::store::usage::{self, CallsQuery};
+
+use super::client::Client;
+use super::db::TestDb;
+use crate::provider::Provider;
+
+/// The credential that the gateway shows the provider; must never reach a client.
+pub const CREDENTIAL: &str = "sk-provider-canary-7f3a";
+
+/// A running gateway; stopped when the test ends.
+pub struct TestApp {
+    pub provider: Provider,
+    pub client: Client,
+    pub organisation: Organisation,
+    pub lifecycle: Arc<Lifecycle>,
+    pub database: TestDb,
+    running: Option<JoinHandle<()>>,
+    _data: TempDir,
+}
+
+/// A key as its owner has it.
+pub struct TestKey {
+    pub id: KeyId,
+    pub secret: String,
+}
+
+/// What a test asks of a new key.
+#[derive(Default)]
+pub struct KeySpec {
+    pub limits: Limits,
+    pub models: Option<Vec<String>>,
+    pub project_id: Option<ProjectId>,
+    pub expires_at: Option<tollgate::domain::time::Timestamp>,
+}
+
+impl TestApp {
+    /// On `SQLite`, with a provider that answers as it should.
+    pub async fn start() -> Self {
+        Self::with(TestDb::sqlite().await, Provider::honest().await, "").await
+    }
+
+    /// On `SQLite`, in front of `provider`.
+    pub async fn before(provider: Provider) -> Self {
+        Self::with(TestDb::sqlite().await, provider, "").await
+    }
+
+    /// On `database`, in front of `provider` (which serves every model), with `extra` TOML.
+    /// `extra` may begin with further keys of the provider.
+    pub async fn with(database: TestDb, provider: Provider, extra: &str) -> Self {
+        let data = TempDir::new().unwrap();
+        let config = config(data.path(), &database.url, &provider.base_url(), extra);
+        let clock = Clock::default();
+        let now = clock.now();
+        let organisation = organisations::create(&database.db, "Acme", &Limits::default(), now)
+            .await
+            .unwrap();
+        let app = App::build(&config, clock).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(listener.local_addr().unwrap());
+        let lifecycle = app.lifecycle();
+        let running = tokio::task::spawn(async move { app.run(listener).await.unwrap() });
+        Self {
+            provider,
+            client,
+            organisation,
+            lifecycle,
+            database,
+            running: Some(running),
+            _data: data,
+        }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.database.db
+    }
+
+    /// A key without limits.
+    pub async fn key(&self) -> TestKey {
+        self.key_with(KeySpec::default()).await
+    }
+
+    /// A key with `limits`.
+    pub async fn limited_key(&self, limits: Limits) -> TestKey {
+        self.key_with(KeySpec {
+            limits,
+            ..KeySpec::default()
+        })
+        .await
+    }
+
+    pub async fn key_with(&self, spec: KeySpec) -> TestKey {
+        let plain = PlainKey::generate(|bytes| getrandom::fill(bytes).unwrap());
+        let new = NewKey {
+            organisation_id: self.organisation.id,
+            project_id: spec.project_id,
+            name: "test".to_owned(),
+            models: spec.models,
+            limits: spec.limits,
+            expires_at: spec.expires_at,
+        };
+        let now = Clock::default().now();
+        let key = keys::create(self.db(), new, &plain.hash(), &plain.display(), now)
+            .await
+            .unwrap();
+        TestKey {
+            id: key.id,
+            secret: plain.expose().to_owned(),
+        }
+    }
+
+    /// The calls that are booked, newest first, once there are `count` of them.
+    pub async fn booked(&self, count: usize) -> Vec<usage::CallRow> {
+        self.until(&format!("{count} calls are booked"), async || {
+            let query = CallsQuery::default();
+            let calls = usage::calls(self.db(), self.organisation.id, query)
+                .await
+                .unwrap();
+            (calls.len() >= count).then_some(calls)
+        })
+        .await
+    }
+
+    /// Asks until there is an answer; fails after ten seconds.
+    pub async fn until<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "waited in vain until {what}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Stops the gateway as a signal would and waits for its end.
+    pub async fn stop(&mut self) {
+        self.lifecycle.stop();
+        self.stopped().await;
+    }
+
+    /// Waits for the gateway's end.
+    pub async fn stopped(&mut self) {
+        self.running.take().unwrap().await.unwrap();
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.lifecycle.stop_now();
+    }
+}
+
+fn config(data: &Path, database: &str, provider: &str, extra: &str) -> Config {
+    let file = data.join("tollgate.toml");
+    let text = format!(
+        "database_url = \"{database}\"\n[[providers]]\nname = \"mock\"\nprotocol = \"openai\"\n\
+         base_url = \"{provider}\"\napi_key = {{ env = \"MOCK_KEY\" }}\nmodels = [\"*\"]\n{extra}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let sources = Sources {
+        files: &[file],
+        environment: [("MOCK_KEY".to_owned(), CREDENTIAL.to_owned())],
+        data_dir: Some(data),
+    };
+    Config::load(sources).unwrap()
+}
