@@ -42,7 +42,7 @@ struct Background {
     clock: Clock,
     callers: Arc<Callers>,
     catalog: Arc<Catalog>,
-    upstream: Upstream,
+    upstream: Arc<Upstream>,
 }
 
 impl App {
@@ -59,7 +59,7 @@ impl App {
             clock,
             callers,
             catalog: Arc::new(Catalog::build(config)?),
-            upstream: Upstream::new()?,
+            upstream: Arc::new(Upstream::new()?),
         };
         let gateway = background.gateway(config, &ledger, &lifecycle);
         Ok(Self {
@@ -139,7 +139,7 @@ impl Background {
             callers: Arc::clone(&self.callers),
             catalog: Arc::clone(&self.catalog),
             ledger: Arc::clone(ledger),
-            upstream: self.upstream.clone(),
+            upstream: Arc::clone(&self.upstream),
             lifecycle: Arc::clone(lifecycle),
             body_limits: BodyLimits {
                 bytes: config.server.max_body_bytes,

@@ -50,7 +50,7 @@ pub struct Gateway {
     /// What may be used.
     pub ledger: Arc<Ledger>,
     /// How providers are reached.
-    pub upstream: Upstream,
+    pub upstream: Arc<Upstream>,
     /// What must finish before the process ends.
     pub lifecycle: Arc<Lifecycle>,
     /// How much of a body is taken.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, response};
 use http_body_util::{BodyExt, Full, Limited as LimitedBody};
 use hyper::body::Incoming;
 use memchr::memmem;
@@ -62,7 +62,7 @@ pub struct Failed {
 /// See the module.
 #[derive(Clone)]
 pub struct Forward {
-    upstream: Upstream,
+    upstream: Arc<Upstream>,
 }
 
 /// The future of [`Forward`].
@@ -70,9 +70,9 @@ pub type Forwarding = Pin<Box<dyn Future<Output = Result<Reply, Box<Failed>>> + 
 
 impl Forward {
     /// Calls providers through `upstream`.
-    pub fn new(upstream: &Upstream) -> Self {
+    pub fn new(upstream: &Arc<Upstream>) -> Self {
         Self {
-            upstream: upstream.clone(),
+            upstream: Arc::clone(upstream),
         }
     }
 }
@@ -87,43 +87,34 @@ impl Service<Held> for Forward {
     }
 
     fn call(&mut self, held: Held) -> Forwarding {
-        let upstream = self.upstream.clone();
+        let upstream = Arc::clone(&self.upstream);
         Box::pin(forward(upstream, held))
     }
 }
 
-async fn forward(upstream: Upstream, mut held: Held) -> Result<Reply, Box<Failed>> {
+async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<Failed>> {
     let provider = Arc::clone(&held.limited.routed.route.provider);
-    let mut wants_usage = provider.takes_stream_options();
+    let inspected = &mut held.limited.routed.inspected;
+    let headers = std::mem::take(&mut inspected.head.headers);
+    let headers = headers::to_provider(headers, provider.credential.as_ref());
+    let adds_usage = provider.takes_stream_options() && body::adds_usage(&inspected.facts);
     held.hold.dispatch();
-    loop {
-        let request = request(&mut held, wants_usage);
-        let sending = upstream.send(request);
-        let response = match tokio::time::timeout(provider.first_byte_timeout, sending).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(unanswered(held, &error)),
-            Err(_) => return Err(failed(held, Refusal::UpstreamTimeout, RAN)),
-        };
-        let hides_usage = wants_usage && body::adds_usage(&held.limited.routed.inspected.facts);
-        if response.status().is_success() {
-            let kind = success(response).map_err(|refusal| (refusal, RAN));
-            return match kind {
-                Ok(kind) => Ok(Reply {
-                    held,
-                    kind,
-                    hides_usage,
-                }),
-                Err((refusal, ending)) => Err(failed(held, refusal, ending)),
-            };
+    if adds_usage {
+        let asked = ask(&upstream, &held, headers.clone(), true).await;
+        if !is_about_stream_options(&asked) {
+            return reply(held, asked, true);
         }
-        let (head, body) = read_error(response).await;
-        if hides_usage && names_stream_options(head.status, &body) {
-            provider.refused_stream_options();
-            wants_usage = false;
-            continue;
-        }
-        return refused(held, head, body);
+        provider.refused_stream_options();
     }
+    let asked = ask(&upstream, &held, headers, false).await;
+    reply(held, asked, false)
+}
+
+/// What one request to a provider led to.
+enum Asked {
+    Answered(ReplyKind),
+    Refused(response::Parts, Bytes),
+    Failed(Refusal, Ending),
 }
 
 /// Sent, and whatever it cost is not known here.
@@ -132,16 +123,48 @@ const RAN: Ending = Ending::Ran {
     delivered: 0,
 };
 
-fn request(held: &mut Held, wants_usage: bool) -> Request<Full<Bytes>> {
-    let cap = held.hold.shrunk_cap();
+async fn ask(upstream: &Upstream, held: &Held, headers: HeaderMap, adds_usage: bool) -> Asked {
+    let provider = &held.limited.routed.route.provider;
+    let sending = upstream.send(request(held, headers, adds_usage));
+    let response = match tokio::time::timeout(provider.first_byte_timeout, sending).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return unanswered(error),
+        Err(_) => return Asked::Failed(Refusal::UpstreamTimeout, RAN),
+    };
+    if response.status().is_success() {
+        return success(response)
+            .map_or_else(|refusal| Asked::Failed(refusal, RAN), Asked::Answered);
+    }
+    let (head, body) = read_error(response).await;
+    Asked::Refused(head, body)
+}
+
+fn reply(held: Held, asked: Asked, hides_usage: bool) -> Result<Reply, Box<Failed>> {
+    let (refusal, ending) = match asked {
+        Asked::Answered(kind) => {
+            return Ok(Reply {
+                held,
+                kind,
+                hides_usage,
+            });
+        }
+        Asked::Refused(head, body) => return refused(held, head, body),
+        Asked::Failed(refusal, ending) => (refusal, ending),
+    };
+    Err(Box::new(Failed {
+        held,
+        refusal,
+        ending,
+    }))
+}
+
+fn request(held: &Held, headers: HeaderMap, adds_usage: bool) -> Request<Full<Bytes>> {
     let routed = &held.limited.routed;
-    let provider = &routed.route.provider;
-    let body = body::outgoing(routed, wants_usage, cap);
+    let body = body::outgoing(routed, adds_usage, held.hold.shrunk_cap());
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = provider.uri(routed.inspected.endpoint).clone();
-    let client = &routed.inspected.head.headers;
-    *request.headers_mut() = headers::to_provider(client, provider.credential.as_ref());
+    *request.uri_mut() = routed.route.provider.uri(routed.inspected.endpoint).clone();
+    *request.headers_mut() = headers;
     request
 }
 
@@ -172,7 +195,7 @@ fn media_type(headers: &HeaderMap) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-async fn read_error(response: Response<Incoming>) -> (http::response::Parts, Bytes) {
+async fn read_error(response: Response<Incoming>) -> (response::Parts, Bytes) {
     let (head, body) = response.into_parts();
     let read = LimitedBody::new(body, LARGEST_ERROR).collect();
     let read = tokio::time::timeout(upstream::IDLE, read).await;
@@ -183,13 +206,16 @@ async fn read_error(response: Response<Incoming>) -> (http::response::Parts, Byt
     (head, body.unwrap_or_default())
 }
 
-fn names_stream_options(status: StatusCode, body: &[u8]) -> bool {
-    matches!(status.as_u16(), 400 | 422) && memmem::find(body, b"stream_options").is_some()
+fn is_about_stream_options(asked: &Asked) -> bool {
+    let Asked::Refused(head, body) = asked else {
+        return false;
+    };
+    matches!(head.status.as_u16(), 400 | 422) && memmem::find(body, b"stream_options").is_some()
 }
 
 /// What the provider says about the client's own request is the client's to read; the rest is
 /// between us and the provider.
-fn refused(held: Held, head: http::response::Parts, body: Bytes) -> Result<Reply, Box<Failed>> {
+fn refused(held: Held, head: response::Parts, body: Bytes) -> Result<Reply, Box<Failed>> {
     let refusal = match head.status.as_u16() {
         400 | 404 | 413 | 422 => {
             let provider = &held.limited.routed.route.provider;
@@ -209,7 +235,12 @@ fn refused(held: Held, head: http::response::Parts, body: Bytes) -> Result<Reply
         300..=399 => Refusal::UpstreamInvalidResponse,
         _ => Refusal::UpstreamError,
     };
-    Err(failed(held, refusal, Ending::Refused))
+    let ending = Ending::Refused;
+    Err(Box::new(Failed {
+        held,
+        refusal,
+        ending,
+    }))
 }
 
 /// The operator's problem, and nobody else will notice it.
@@ -232,18 +263,10 @@ fn retry_after(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(RETRY_AFTER).cloned()
 }
 
-fn unanswered(held: Held, error: &SendError) -> Box<Failed> {
+fn unanswered(error: SendError) -> Asked {
     match error {
-        SendError::NotSent => failed(held, Refusal::UpstreamUnreachable, Ending::NeverSent),
-        SendError::Broken => failed(held, Refusal::UpstreamUnreachable, RAN),
-        SendError::Senseless => failed(held, Refusal::UpstreamInvalidResponse, RAN),
+        SendError::NotSent => Asked::Failed(Refusal::UpstreamUnreachable, Ending::NeverSent),
+        SendError::Broken => Asked::Failed(Refusal::UpstreamUnreachable, RAN),
+        SendError::Senseless => Asked::Failed(Refusal::UpstreamInvalidResponse, RAN),
     }
-}
-
-fn failed(held: Held, refusal: Refusal, ending: Ending) -> Box<Failed> {
-    Box::new(Failed {
-        held,
-        refusal,
-        ending,
-    })
 }

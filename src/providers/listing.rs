@@ -28,7 +28,7 @@ struct Entry {
 }
 
 /// Keeps the lists of all providers that have globs fresh; never ends by itself.
-pub async fn fetch_listings(catalog: Arc<Catalog>, upstream: Upstream) {
+pub async fn fetch_listings(catalog: Arc<Catalog>, upstream: Arc<Upstream>) {
     loop {
         for provider in catalog
             .providers()

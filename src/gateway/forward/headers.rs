@@ -15,43 +15,42 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 
-const NOT_TO_PROVIDER: [&str; 16] = [
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-    "openai-organization",
-    "openai-project",
-    "host",
-    "expect",
-    "accept-encoding",
-    "content-length",
-    "forwarded",
-    "x-real-ip",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "sec-websocket-protocol",
+const NOT_TO_PROVIDER: [HeaderName; 15] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+    header::COOKIE,
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
+    header::HOST,
+    header::EXPECT,
+    header::CONTENT_LENGTH,
+    header::FORWARDED,
+    HeaderName::from_static("x-real-ip"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::SEC_WEBSOCKET_PROTOCOL,
+    header::AUTHORIZATION,
 ];
 const NOT_TO_PROVIDER_PREFIXES: [&str; 3] = ["x-forwarded-", "x-openwebui-", "x-tollgate-"];
 
-const NOT_TO_CLIENT: [&str; 16] = [
-    "set-cookie",
-    "openai-organization",
-    "openai-project",
-    "anthropic-organization-id",
-    "alt-svc",
-    "strict-transport-security",
-    "server",
-    "via",
-    "content-length",
-    "content-encoding",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "x-request-id",
-    "request-id",
-    "retry-after",
-    "www-authenticate",
+const NOT_TO_CLIENT: [HeaderName; 16] = [
+    header::SET_COOKIE,
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
+    HeaderName::from_static("anthropic-organization-id"),
+    header::ALT_SVC,
+    header::STRICT_TRANSPORT_SECURITY,
+    header::SERVER,
+    header::VIA,
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
 ];
 const NOT_TO_CLIENT_PREFIXES: [&str; 5] = [
     "x-ratelimit-",
@@ -61,9 +60,9 @@ const NOT_TO_CLIENT_PREFIXES: [&str; 5] = [
     "access-control-",
 ];
 
-/// What the provider gets of the client's headers, with our credential.
-pub fn to_provider(client: &HeaderMap, credential: Option<&HeaderValue>) -> HeaderMap {
-    let mut headers = crossing(client, &NOT_TO_PROVIDER, &NOT_TO_PROVIDER_PREFIXES);
+/// Makes the client's headers those for the provider, with our credential.
+pub fn to_provider(mut headers: HeaderMap, credential: Option<&HeaderValue>) -> HeaderMap {
+    keep_crossing(&mut headers, &NOT_TO_PROVIDER, &NOT_TO_PROVIDER_PREFIXES);
     headers.insert(
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
@@ -77,32 +76,41 @@ pub fn to_provider(client: &HeaderMap, credential: Option<&HeaderValue>) -> Head
     headers
 }
 
-/// What the client gets of the provider's headers.
-pub fn to_client(provider: &HeaderMap) -> HeaderMap {
-    crossing(provider, &NOT_TO_CLIENT, &NOT_TO_CLIENT_PREFIXES)
-}
-
-fn crossing(from: &HeaderMap, dropped: &[&str], prefixes: &[&str]) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(from.len() + 8);
-    for (name, value) in from {
-        let text = name.as_str();
-        let stays = HOP_BY_HOP.contains(name)
-            || dropped.contains(&text)
-            || prefixes.iter().any(|prefix| text.starts_with(prefix))
-            || is_named_by_connection(from, text);
-        if !stays {
-            headers.append(name, value.clone());
-        }
-    }
+/// Makes the provider's headers those for the client.
+pub fn to_client(mut headers: HeaderMap) -> HeaderMap {
+    keep_crossing(&mut headers, &NOT_TO_CLIENT, &NOT_TO_CLIENT_PREFIXES);
     headers
 }
 
-fn is_named_by_connection(headers: &HeaderMap, name: &str) -> bool {
+/// Taking out the few that stay here costs half of copying the many that do not.
+fn keep_crossing(headers: &mut HeaderMap, dropped: &[HeaderName], prefixes: &[&str]) {
+    for name in named_by_connection(headers) {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP.iter().chain(dropped) {
+        headers.remove(name);
+    }
+    let is_private = |name: &&HeaderName| {
+        prefixes
+            .iter()
+            .any(|prefix| name.as_str().starts_with(prefix))
+    };
+    let private: Vec<HeaderName> = headers.keys().filter(is_private).cloned().collect();
+    for name in private {
+        headers.remove(name);
+    }
+}
+
+/// What `Connection` names besides the connection itself.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let options = headers.get_all(header::CONNECTION).iter();
-    let mut names = options
+    let words = options
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(','));
-    names.any(|option| option.trim().eq_ignore_ascii_case(name))
+    let names = words
+        .map(str::trim)
+        .filter(|word| !matches!(*word, "keep-alive" | "close"));
+    names.filter_map(|word| word.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -137,7 +145,7 @@ mod tests {
             "traceparent",
         ]);
         let ours = HeaderValue::from_static("Bearer ours");
-        let sent = to_provider(&client, Some(&ours));
+        let sent = to_provider(client, Some(&ours));
         let mut names: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(
@@ -161,7 +169,7 @@ mod tests {
     fn what_connection_names_ends_here() {
         let mut client = headers(&["x-secret", "x-other"]);
         client.insert("connection", HeaderValue::from_static("close, X-Secret"));
-        let sent = to_provider(&client, None);
+        let sent = to_provider(client, None);
         assert!(!sent.contains_key("x-secret") && sent.contains_key("x-other"));
     }
 
