@@ -100,18 +100,18 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
     let adds_usage = provider.takes_stream_options() && body::adds_usage(&inspected.facts);
     held.hold.dispatch();
     if adds_usage {
-        let asked = ask(&upstream, &held, headers.clone(), true).await;
-        if !is_about_stream_options(&asked) {
-            return reply(held, asked, true);
+        let outcome = ask(&upstream, &held, headers.clone(), true).await;
+        if !is_about_stream_options(&outcome) {
+            return reply(held, outcome, true);
         }
         provider.refused_stream_options();
     }
-    let asked = ask(&upstream, &held, headers, false).await;
-    reply(held, asked, false)
+    let outcome = ask(&upstream, &held, headers, false).await;
+    reply(held, outcome, false)
 }
 
 /// What one request to a provider led to.
-enum Asked {
+enum Outcome {
     Answered(ReplyKind),
     Refused(response::Parts, Bytes),
     Failed(Refusal, Ending),
@@ -123,33 +123,33 @@ const RAN: Ending = Ending::Ran {
     delivered: 0,
 };
 
-async fn ask(upstream: &Upstream, held: &Held, headers: HeaderMap, adds_usage: bool) -> Asked {
+async fn ask(upstream: &Upstream, held: &Held, headers: HeaderMap, adds_usage: bool) -> Outcome {
     let provider = &held.limited.routed.route.provider;
-    let sending = upstream.send(request(held, headers, adds_usage));
+    let sending = upstream.send(outgoing(held, headers, adds_usage));
     let response = match tokio::time::timeout(provider.first_byte_timeout, sending).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return unanswered(error),
-        Err(_) => return Asked::Failed(Refusal::UpstreamTimeout, RAN),
+        Err(_) => return Outcome::Failed(Refusal::UpstreamTimeout, RAN),
     };
     if response.status().is_success() {
         return success(response)
-            .map_or_else(|refusal| Asked::Failed(refusal, RAN), Asked::Answered);
+            .map_or_else(|refusal| Outcome::Failed(refusal, RAN), Outcome::Answered);
     }
-    let (head, body) = read_error(response).await;
-    Asked::Refused(head, body)
+    let (parts, body) = read_error(response).await;
+    Outcome::Refused(parts, body)
 }
 
-fn reply(held: Held, asked: Asked, hides_usage: bool) -> Result<Reply, Box<Failed>> {
-    let (refusal, ending) = match asked {
-        Asked::Answered(kind) => {
+fn reply(held: Held, outcome: Outcome, hides_usage: bool) -> Result<Reply, Box<Failed>> {
+    let (refusal, ending) = match outcome {
+        Outcome::Answered(kind) => {
             return Ok(Reply {
                 held,
                 kind,
                 hides_usage,
             });
         }
-        Asked::Refused(head, body) => return refused(held, head, body),
-        Asked::Failed(refusal, ending) => (refusal, ending),
+        Outcome::Refused(parts, body) => return provider_refused(held, parts, body),
+        Outcome::Failed(refusal, ending) => (refusal, ending),
     };
     Err(Box::new(Failed {
         held,
@@ -158,7 +158,7 @@ fn reply(held: Held, asked: Asked, hides_usage: bool) -> Result<Reply, Box<Faile
     }))
 }
 
-fn request(held: &Held, headers: HeaderMap, adds_usage: bool) -> Request<Full<Bytes>> {
+fn outgoing(held: &Held, headers: HeaderMap, adds_usage: bool) -> Request<Full<Bytes>> {
     let routed = &held.limited.routed;
     let body = body::outgoing(routed, adds_usage, held.hold.shrunk_cap());
     let mut request = Request::new(Full::new(body));
@@ -172,7 +172,7 @@ fn request(held: &Held, headers: HeaderMap, adds_usage: bool) -> Request<Full<By
 fn success(response: Response<Incoming>) -> Result<ReplyKind, Refusal> {
     let headers = response.headers();
     let coding = headers.get(CONTENT_ENCODING);
-    let has_body = !matches!(response.status().as_u16(), 204 | 205 | 206);
+    let has_body = !matches!(response.status().as_u16(), 204..=206);
     if !has_body || coding.is_some_and(|coding| coding != "identity") {
         return Err(Refusal::UpstreamInvalidResponse);
     }
@@ -196,30 +196,30 @@ fn media_type(headers: &HeaderMap) -> String {
 }
 
 async fn read_error(response: Response<Incoming>) -> (response::Parts, Bytes) {
-    let (head, body) = response.into_parts();
+    let (parts, body) = response.into_parts();
     let read = LimitedBody::new(body, LARGEST_ERROR).collect();
     let read = tokio::time::timeout(upstream::IDLE, read).await;
     let body = read
         .ok()
         .and_then(Result::ok)
         .map(http_body_util::Collected::to_bytes);
-    (head, body.unwrap_or_default())
+    (parts, body.unwrap_or_default())
 }
 
-fn is_about_stream_options(asked: &Asked) -> bool {
-    let Asked::Refused(head, body) = asked else {
+fn is_about_stream_options(outcome: &Outcome) -> bool {
+    let Outcome::Refused(parts, body) = outcome else {
         return false;
     };
-    matches!(head.status.as_u16(), 400 | 422) && memmem::find(body, b"stream_options").is_some()
+    matches!(parts.status.as_u16(), 400 | 422) && memmem::find(body, b"stream_options").is_some()
 }
 
 /// What the provider says about the client's own request is the client's to read; the rest is
 /// between us and the provider.
-fn refused(held: Held, head: response::Parts, body: Bytes) -> Result<Reply, Box<Failed>> {
-    let refusal = match head.status.as_u16() {
+fn provider_refused(held: Held, parts: response::Parts, body: Bytes) -> Result<Reply, Box<Failed>> {
+    let refusal = match parts.status.as_u16() {
         400 | 404 | 413 | 422 => {
             let provider = &held.limited.routed.route.provider;
-            let response = Response::from_parts(head, provider.scrub(body));
+            let response = Response::from_parts(parts, provider.scrub(body));
             let kind = ReplyKind::Refused(response);
             return Ok(Reply {
                 held,
@@ -227,10 +227,10 @@ fn refused(held: Held, head: response::Parts, body: Bytes) -> Result<Reply, Box<
                 hides_usage: false,
             });
         }
-        401..=403 => unavailable(&held, head.status),
-        429 if is_out_of_credit(&body) => unavailable(&held, head.status),
+        401..=403 => unavailable(&held, parts.status),
+        429 if is_out_of_credit(&body) => unavailable(&held, parts.status),
         429 => Refusal::UpstreamRateLimited {
-            retry_after: retry_after(&head.headers),
+            retry_after: retry_after(&parts.headers),
         },
         300..=399 => Refusal::UpstreamInvalidResponse,
         _ => Refusal::UpstreamError,
@@ -263,10 +263,10 @@ fn retry_after(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(RETRY_AFTER).cloned()
 }
 
-fn unanswered(error: SendError) -> Asked {
+fn unanswered(error: SendError) -> Outcome {
     match error {
-        SendError::NotSent => Asked::Failed(Refusal::UpstreamUnreachable, Ending::NeverSent),
-        SendError::Broken => Asked::Failed(Refusal::UpstreamUnreachable, RAN),
-        SendError::Senseless => Asked::Failed(Refusal::UpstreamInvalidResponse, RAN),
+        SendError::NotSent => Outcome::Failed(Refusal::UpstreamUnreachable, Ending::NeverSent),
+        SendError::Broken => Outcome::Failed(Refusal::UpstreamUnreachable, RAN),
+        SendError::Senseless => Outcome::Failed(Refusal::UpstreamInvalidResponse, RAN),
     }
 }

@@ -104,13 +104,13 @@ fn keep_crossing(headers: &mut HeaderMap, dropped: &[HeaderName], prefixes: &[&s
 /// What `Connection` names besides the connection itself.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let options = headers.get_all(header::CONNECTION).iter();
-    let words = options
+    let listed = options
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(','));
-    let names = words
+    let named = listed
         .map(str::trim)
-        .filter(|word| !matches!(*word, "keep-alive" | "close"));
-    names.filter_map(|word| word.parse().ok()).collect()
+        .filter(|option| !matches!(*option, "keep-alive" | "close"));
+    named.filter_map(|option| option.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
             "openai-processing-ms",
             "content-type",
         ]);
-        let mut names: Vec<String> = to_client(&provider)
+        let mut names: Vec<String> = to_client(provider)
             .keys()
             .map(ToString::to_string)
             .collect();

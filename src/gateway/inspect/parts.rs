@@ -132,7 +132,7 @@ mod tests {
         let body = format!(
             r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"hi"}},{image}]}}]}}"#
         );
-        assert_eq!(non_text(&body), (1, image.len() as i64));
+        assert_eq!(non_text(&body), (1, i64::try_from(image.len()).unwrap()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 use tollgate::app::App;
 use tollgate::config::{Config, Sources};
 use tollgate::domain::key::PlainKey;
@@ -77,7 +78,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = Client::new(listener.local_addr().unwrap());
         let lifecycle = app.lifecycle();
-        let running = tokio::task::spawn(async move { app.run(listener).await.unwrap() });
+        let running = TaskTracker::new().spawn(async move { app.run(listener).await.unwrap() });
         Self {
             provider,
             client,
