@@ -103,14 +103,13 @@ fn keep_crossing(headers: &mut HeaderMap, dropped: &[HeaderName], prefixes: &[&s
 
 /// What `Connection` names besides the connection itself.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    let options = headers.get_all(header::CONNECTION).iter();
-    let listed = options
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','));
-    let named = listed
-        .map(str::trim)
-        .filter(|option| !matches!(*option, "keep-alive" | "close"));
-    named.filter_map(|option| option.parse().ok()).collect()
+    let mut found = Vec::new();
+    for value in headers.get_all(header::CONNECTION) {
+        let options = value.to_str().unwrap_or_default().split(',').map(str::trim);
+        let options = options.filter(|option| !matches!(*option, "keep-alive" | "close"));
+        found.extend(options.filter_map(|option| option.parse::<HeaderName>().ok()));
+    }
+    found
 }
 
 #[cfg(test)]
