@@ -1,3 +1,7 @@
 //! The gateway as its clients meet it.
 
+mod authentication;
+mod bodies;
 mod calls;
+mod errors;
+mod models;
