@@ -3,5 +3,8 @@
 mod authentication;
 mod bodies;
 mod calls;
+mod departures;
 mod errors;
 mod models;
+mod streams;
+mod upstream_faults;
