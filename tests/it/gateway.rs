@@ -5,6 +5,8 @@ mod bodies;
 mod calls;
 mod departures;
 mod errors;
+mod heads;
 mod models;
+mod secrets;
 mod streams;
 mod upstream_faults;

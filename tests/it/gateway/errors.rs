@@ -85,22 +85,3 @@ async fn every_answer_carries_its_id_twice_and_every_error_all_four_keys() {
     let ok = app.client.chat(&key.secret).await;
     assert_eq!(ok.header("request-id"), ok.header("x-request-id"));
 }
-
-#[tokio::test]
-async fn heads_beyond_our_caps_get_the_envelope() {
-    let app = TestApp::start().await;
-    let long = "x".repeat(60_000);
-    send(&app, Method::GET, "/v1/models", &[("x-long", &long)])
-        .await
-        .assert_refused(431, "headers_too_large");
-    let many: Vec<(String, String)> = (0..90)
-        .map(|n| (format!("x-{n}"), "v".to_owned()))
-        .collect();
-    let many: Vec<(&str, &str)> = many
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    send(&app, Method::GET, "/v1/models", &many)
-        .await
-        .assert_refused(431, "headers_too_large");
-}
