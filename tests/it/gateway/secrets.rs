@@ -4,26 +4,40 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use http::Method;
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::provider::Answer;
 use crate::support::app::{CREDENTIAL, TestApp};
 use crate::support::client::{CHAT, chat_body};
 
-/// Everything that is logged on this thread while it lives.
+/// Everything that is logged on this thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
+/// Logs while it lives.
+struct Logging {
+    _guard: DefaultGuard,
+    _second: Dispatch,
+}
+
 impl Log {
-    fn start() -> (Self, DefaultGuard) {
+    /// Where there is only one subscriber, `tracing` asks that of whichever thread comes first
+    /// whether an event is wanted at all, and other tests' threads have none; so there are two.
+    fn start() -> (Self, Logging) {
         let log = Self::default();
+        let second = Dispatch::new(NoSubscriber::default());
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_ansi(false)
             .with_writer(log.clone())
             .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+        let logging = Logging {
+            _guard: tracing::subscriber::set_default(subscriber),
+            _second: second,
+        };
+        (log, logging)
     }
 
     fn text(&self) -> String {
@@ -52,7 +66,7 @@ impl<'a> MakeWriter<'a> for Log {
 
 #[tokio::test]
 async fn no_log_line_holds_a_key_a_prompt_or_a_query() {
-    let (log, _guard) = Log::start();
+    let (log, _logging) = Log::start();
     let app = TestApp::start().await;
     let key = app.key().await;
     let path = format!("{CHAT}?api_key=query-canary");
