@@ -5,6 +5,7 @@ mod bodies;
 mod calls;
 mod departures;
 mod errors;
+mod limits;
 mod models;
 mod streams;
 mod upstream_faults;
