@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// A call allocates about a hundred small things; see docs/performance.md.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     tollgate::cli::run(std::env::args_os())
 }

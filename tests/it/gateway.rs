@@ -3,13 +3,17 @@
 mod authentication;
 mod bodies;
 mod calls;
+mod connections;
 mod departures;
 mod errors;
 mod fields;
+mod framing;
 mod heads;
+mod limits;
 mod models;
 mod routes;
 mod routing;
 mod secrets;
+mod shutdown;
 mod streams;
 mod upstream_faults;

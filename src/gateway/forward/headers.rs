@@ -5,64 +5,73 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// RFC 9110 §7.6.1, beside whatever `Connection` names.
-const HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+    )
+}
 
-const NOT_TO_PROVIDER: [HeaderName; 15] = [
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("api-key"),
-    HeaderName::from_static("x-goog-api-key"),
-    header::COOKIE,
-    HeaderName::from_static("openai-organization"),
-    HeaderName::from_static("openai-project"),
-    header::HOST,
-    header::EXPECT,
-    header::CONTENT_LENGTH,
-    header::FORWARDED,
-    HeaderName::from_static("x-real-ip"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::SEC_WEBSOCKET_PROTOCOL,
-    header::AUTHORIZATION,
-];
-const NOT_TO_PROVIDER_PREFIXES: [&str; 3] = ["x-forwarded-", "x-openwebui-", "x-tollgate-"];
+fn is_the_clients_own(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "x-api-key"
+            | "api-key"
+            | "x-goog-api-key"
+            | "cookie"
+            | "openai-organization"
+            | "openai-project"
+            | "host"
+            | "expect"
+            | "content-length"
+            | "forwarded"
+            | "x-real-ip"
+            | "sec-websocket-protocol"
+    ) || ["x-forwarded-", "x-openwebui-", "x-tollgate-"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
 
-const NOT_TO_CLIENT: [HeaderName; 16] = [
-    header::SET_COOKIE,
-    HeaderName::from_static("openai-organization"),
-    HeaderName::from_static("openai-project"),
-    HeaderName::from_static("anthropic-organization-id"),
-    header::ALT_SVC,
-    header::STRICT_TRANSPORT_SECURITY,
-    header::SERVER,
-    header::VIA,
-    header::CONTENT_LENGTH,
-    header::CONTENT_ENCODING,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("request-id"),
-    header::RETRY_AFTER,
-    header::WWW_AUTHENTICATE,
-];
-const NOT_TO_CLIENT_PREFIXES: [&str; 5] = [
-    "x-ratelimit-",
-    "anthropic-ratelimit-",
-    "cf-",
-    "x-tollgate-",
-    "access-control-",
-];
+fn is_the_providers_own(name: &str) -> bool {
+    matches!(
+        name,
+        "set-cookie"
+            | "openai-organization"
+            | "openai-project"
+            | "anthropic-organization-id"
+            | "alt-svc"
+            | "strict-transport-security"
+            | "server"
+            | "via"
+            | "content-length"
+            | "content-encoding"
+            | "x-request-id"
+            | "request-id"
+            | "retry-after"
+            | "www-authenticate"
+    ) || [
+        "x-ratelimit-",
+        "anthropic-ratelimit-",
+        "cf-",
+        "x-tollgate-",
+        "access-control-",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
+}
 
 /// Makes the client's headers those for the provider, with our credential.
 pub fn to_provider(mut headers: HeaderMap, credential: Option<&HeaderValue>) -> HeaderMap {
-    keep_crossing(&mut headers, &NOT_TO_PROVIDER, &NOT_TO_PROVIDER_PREFIXES);
+    keep_crossing(&mut headers, is_the_clients_own);
     headers.insert(
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
@@ -78,25 +87,20 @@ pub fn to_provider(mut headers: HeaderMap, credential: Option<&HeaderValue>) -> 
 
 /// Makes the provider's headers those for the client.
 pub fn to_client(mut headers: HeaderMap) -> HeaderMap {
-    keep_crossing(&mut headers, &NOT_TO_CLIENT, &NOT_TO_CLIENT_PREFIXES);
+    keep_crossing(&mut headers, is_the_providers_own);
     headers
 }
 
-/// Taking out the few that stay here costs half of copying the many that do not.
-fn keep_crossing(headers: &mut HeaderMap, dropped: &[HeaderName], prefixes: &[&str]) {
-    for name in named_by_connection(headers) {
-        headers.remove(name);
-    }
-    for name in HOP_BY_HOP.iter().chain(dropped) {
-        headers.remove(name);
-    }
-    let is_private = |name: &&HeaderName| {
-        prefixes
-            .iter()
-            .any(|prefix| name.as_str().starts_with(prefix))
-    };
-    let private: Vec<HeaderName> = headers.keys().filter(is_private).cloned().collect();
-    for name in private {
+/// Taking out the few that stay here costs less than copying the many that do not.
+fn keep_crossing(headers: &mut HeaderMap, is_private: impl Fn(&str) -> bool) {
+    let mut here = named_by_connection(headers);
+    let names = headers.keys();
+    here.extend(
+        names
+            .filter(|name| is_hop_by_hop(name.as_str()) || is_private(name.as_str()))
+            .cloned(),
+    );
+    for name in here {
         headers.remove(name);
     }
 }
@@ -105,9 +109,9 @@ fn keep_crossing(headers: &mut HeaderMap, dropped: &[HeaderName], prefixes: &[&s
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let mut found = Vec::new();
     for value in headers.get_all(header::CONNECTION) {
-        let options = value.to_str().unwrap_or_default().split(',').map(str::trim);
-        let options = options.filter(|option| !matches!(*option, "keep-alive" | "close"));
-        found.extend(options.filter_map(|option| option.parse::<HeaderName>().ok()));
+        let listed = value.to_str().unwrap_or_default().split(',').map(str::trim);
+        let others = listed.filter(|option| !matches!(*option, "keep-alive" | "close"));
+        found.extend(others.filter_map(|option| option.parse::<HeaderName>().ok()));
     }
     found
 }
@@ -117,10 +121,8 @@ mod tests {
     use super::*;
 
     fn headers(names: &[&'static str]) -> HeaderMap {
-        let named = names
-            .iter()
-            .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v")));
-        named.collect()
+        let field = |name| (HeaderName::from_static(name), HeaderValue::from_static("v"));
+        names.iter().copied().map(field).collect()
     }
 
     #[test]
