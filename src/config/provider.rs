@@ -36,10 +36,11 @@ pub struct Provider {
 }
 
 /// How a provider is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// `OpenAI`'s, as most servers speak it.
+    #[default]
     #[serde(rename = "openai")]
     OpenAi,
 }
@@ -70,6 +71,7 @@ pub enum OnDisconnect {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProvider {
     name: String,
+    #[serde(default)]
     protocol: Protocol,
     base_url: String,
     api_key: Option<Credential>,
@@ -88,7 +90,7 @@ impl Provider {
     pub(super) fn simulated(address: SocketAddr, models: &[&str]) -> Result<Self, ConfigError> {
         let raw = RawProvider {
             name: "sandbox".to_owned(),
-            protocol: Protocol::OpenAi,
+            protocol: Protocol::default(),
             base_url: format!("http://{address}/v1"),
             api_key: None,
             models: models.iter().map(ToString::to_string).collect(),
