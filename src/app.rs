@@ -42,7 +42,7 @@ struct Background {
     clock: Clock,
     callers: Arc<Callers>,
     catalog: Arc<Catalog>,
-    upstream: Upstream,
+    upstream: Arc<Upstream>,
 }
 
 impl App {
@@ -59,7 +59,7 @@ impl App {
             clock,
             callers,
             catalog: Arc::new(Catalog::build(config)?),
-            upstream: Upstream::new()?,
+            upstream: Arc::new(Upstream::new()?),
         };
         let gateway = background.gateway(config, &ledger, &lifecycle);
         Ok(Self {
@@ -105,7 +105,8 @@ impl App {
     }
 }
 
-/// Serves to the end: first the calls may finish, then streams are told to end, then all is cut.
+/// Serves to the end: first all calls may finish, those without a client too; then streams are told
+/// to end; then all is cut.
 async fn serve(
     server: &Arc<Server>,
     listener: TcpListener,
@@ -114,17 +115,24 @@ async fn serve(
 ) {
     let serving = Arc::clone(server).accept(listener);
     tokio::pin!(serving);
-    tokio::select! {
-        () = serving.as_mut() => {
-            lifecycle.stop_now();
-            return;
-        }
-        () = async { lifecycle.stopping().await; tokio::time::sleep(drain).await } => {}
-        () = lifecycle.stopped() => {}
-    }
+    let finishing = async {
+        serving.as_mut().await;
+        lifecycle.drained().await;
+    };
+    let deadline = async {
+        lifecycle.stopping().await;
+        tokio::time::sleep(drain).await;
+    };
+    let is_finished = tokio::select! {
+        () = finishing => true,
+        () = deadline => false,
+        () = lifecycle.stopped() => false,
+    };
     lifecycle.stop_now();
-    let _ = tokio::time::timeout(LAST_WORDS, serving).await;
-    server.cut();
+    if !is_finished {
+        let _ = tokio::time::timeout(LAST_WORDS, serving).await;
+        server.cut();
+    }
 }
 
 impl Background {
@@ -139,7 +147,7 @@ impl Background {
             callers: Arc::clone(&self.callers),
             catalog: Arc::clone(&self.catalog),
             ledger: Arc::clone(ledger),
-            upstream: self.upstream.clone(),
+            upstream: Arc::clone(&self.upstream),
             lifecycle: Arc::clone(lifecycle),
             body_limits: BodyLimits {
                 bytes: config.server.max_body_bytes,

@@ -3,6 +3,7 @@
 //! what another process changed, within a second.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -35,6 +36,7 @@ pub struct Callers {
     /// Counts changes seen. An entry read before a change is never kept after it.
     generation: RwLock<u64>,
     store_seen: Mutex<Instant>,
+    is_store_lost: AtomicBool,
     grace: Duration,
 }
 
@@ -64,6 +66,7 @@ impl Callers {
             lookups: Semaphore::new(LOOKUPS),
             generation: RwLock::new(0),
             store_seen: Mutex::new(Instant::now()),
+            is_store_lost: AtomicBool::new(false),
             grace,
         })
     }
@@ -80,7 +83,9 @@ impl Callers {
         };
         match entry {
             Entry::Unknown { .. } => Err(LookupError::Unknown),
-            Entry::Known(_) if self.is_store_lost() => Err(LookupError::Unavailable),
+            Entry::Known(_) if self.is_store_lost.load(Ordering::Relaxed) => {
+                Err(LookupError::Unavailable)
+            }
             Entry::Known(caller) => Ok(caller),
         }
     }
@@ -135,10 +140,13 @@ impl Callers {
 
     fn store_answered(&self) {
         *self.store_seen.lock() = Instant::now();
+        self.is_store_lost.store(false, Ordering::Relaxed);
     }
 
-    fn is_store_lost(&self) -> bool {
-        self.store_seen.lock().elapsed() > self.grace
+    /// Looks at the clock, which calls need not do.
+    fn judge_store(&self) {
+        let is_lost = self.store_seen.lock().elapsed() > self.grace;
+        self.is_store_lost.store(is_lost, Ordering::Relaxed);
     }
 }
 

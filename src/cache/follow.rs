@@ -21,6 +21,7 @@ impl Callers {
             if let Err(error) = self.catch_up(&mut seen).await {
                 tracing::warn!(%error, "changes of keys cannot be read; known keys work on for a while");
             }
+            self.judge_store();
             match &mut listener {
                 Some(changes) => {
                     if let Ok(Err(_)) = tokio::time::timeout(EVERY, changes.recv()).await {

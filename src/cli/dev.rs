@@ -88,13 +88,12 @@ async fn demo(db: &Db, now: Timestamp) -> Result<Organisation, StoreError> {
 fn welcome(config: &Config, address: SocketAddr, key: &PlainKey) -> String {
     let base = format!("http://{address}/v1");
     let key = key.expose();
-    let model = config
+    let mut patterns = config
         .providers
         .iter()
         .flat_map(|provider| &provider.models);
-    let model = model
-        .filter_map(|pattern| pattern.exact())
-        .next()
+    let model = patterns
+        .find_map(|pattern| pattern.exact())
         .unwrap_or("gpt-4o-mini");
     let data_dir = config.data_dir.display();
     format!(

@@ -1,12 +1,14 @@
 //! The outermost stage: gives a call its id, turns refusals into answers, and writes exactly one
 //! line when the *body* ends, however it ends.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
+use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, request};
 use tower::{Layer, Service};
 
@@ -90,9 +92,11 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let call = Call::new(request, self.route, self.clock.now());
         let line = record::Line::new(&call.record);
-        let answering = self.inner.call(call);
+        // A bug in one call must not take its connection along, nor the calls that share it.
+        let answering = AssertUnwindSafe(self.inner.call(call)).catch_unwind();
         Box::pin(async move {
-            let answer = answering.await.unwrap_or_else(|refusal| {
+            let answer = answering.await.unwrap_or(Err(Refusal::Internal));
+            let answer = answer.unwrap_or_else(|refusal| {
                 line.record().refused(refusal.code());
                 refusal.respond()
             });
@@ -126,4 +130,20 @@ fn finish(answer: Response<Answer>, line: record::Line) -> Response<Body> {
         head.headers.insert("request-id", id);
     }
     Response::from_parts(head, Body::new(LoggedBody::new(body, line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_stage_is_an_internal_error_of_that_call_alone() {
+        let buggy = tower::service_fn(|_: Call| async { panic!("a bug") });
+        let mut stage = layer("/buggy", &Clock::default()).layer(buggy);
+        for _ in 0..2 {
+            let answer = stage.call(Request::new(Body::empty())).await.unwrap();
+            assert_eq!(answer.status(), 500);
+            assert!(answer.headers().contains_key("x-request-id"));
+        }
+    }
 }

@@ -72,8 +72,8 @@ where
         Box::pin(async move {
             let secret = presented(&call.head.headers)?;
             let caller = callers.find(&secret).await.map_err(unproved)?;
-            check_standing(&caller, call.at)?;
             call.record.caller(caller.organisation_id, caller.key_id);
+            check_standing(&caller, call.at)?;
             inner.call(Known { call, caller }).await
         })
     }

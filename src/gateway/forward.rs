@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, response};
 use http_body_util::{BodyExt, Full, Limited as LimitedBody};
 use hyper::body::Incoming;
 use memchr::memmem;
@@ -62,7 +62,7 @@ pub struct Failed {
 /// See the module.
 #[derive(Clone)]
 pub struct Forward {
-    upstream: Upstream,
+    upstream: Arc<Upstream>,
 }
 
 /// The future of [`Forward`].
@@ -70,9 +70,9 @@ pub type Forwarding = Pin<Box<dyn Future<Output = Result<Reply, Box<Failed>>> + 
 
 impl Forward {
     /// Calls providers through `upstream`.
-    pub fn new(upstream: &Upstream) -> Self {
+    pub fn new(upstream: &Arc<Upstream>) -> Self {
         Self {
-            upstream: upstream.clone(),
+            upstream: Arc::clone(upstream),
         }
     }
 }
@@ -87,43 +87,34 @@ impl Service<Held> for Forward {
     }
 
     fn call(&mut self, held: Held) -> Forwarding {
-        let upstream = self.upstream.clone();
+        let upstream = Arc::clone(&self.upstream);
         Box::pin(forward(upstream, held))
     }
 }
 
-async fn forward(upstream: Upstream, mut held: Held) -> Result<Reply, Box<Failed>> {
+async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<Failed>> {
     let provider = Arc::clone(&held.limited.routed.route.provider);
-    let mut wants_usage = provider.takes_stream_options();
+    let inspected = &mut held.limited.routed.inspected;
+    let headers = std::mem::take(&mut inspected.head.headers);
+    let headers = headers::to_provider(headers, provider.credential.as_ref());
+    let adds_usage = provider.takes_stream_options() && body::adds_usage(&inspected.facts);
     held.hold.dispatch();
-    loop {
-        let request = request(&mut held, wants_usage);
-        let sending = upstream.send(request);
-        let response = match tokio::time::timeout(provider.first_byte_timeout, sending).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(unanswered(held, &error)),
-            Err(_) => return Err(failed(held, Refusal::UpstreamTimeout, RAN)),
-        };
-        let hides_usage = wants_usage && body::adds_usage(&held.limited.routed.inspected.facts);
-        if response.status().is_success() {
-            let kind = success(response).map_err(|refusal| (refusal, RAN));
-            return match kind {
-                Ok(kind) => Ok(Reply {
-                    held,
-                    kind,
-                    hides_usage,
-                }),
-                Err((refusal, ending)) => Err(failed(held, refusal, ending)),
-            };
+    if adds_usage {
+        let outcome = ask(&upstream, &held, headers.clone(), true).await;
+        if !is_about_stream_options(&outcome) {
+            return reply(held, outcome, true);
         }
-        let (head, body) = read_error(response).await;
-        if hides_usage && names_stream_options(head.status, &body) {
-            provider.refused_stream_options();
-            wants_usage = false;
-            continue;
-        }
-        return refused(held, head, body);
+        provider.refused_stream_options();
     }
+    let outcome = ask(&upstream, &held, headers, false).await;
+    reply(held, outcome, false)
+}
+
+/// What one request to a provider led to.
+enum Outcome {
+    Answered(ReplyKind),
+    Refused(response::Parts, Bytes),
+    Failed(Refusal, Ending),
 }
 
 /// Sent, and whatever it cost is not known here.
@@ -132,16 +123,48 @@ const RAN: Ending = Ending::Ran {
     delivered: 0,
 };
 
-fn request(held: &mut Held, wants_usage: bool) -> Request<Full<Bytes>> {
-    let cap = held.hold.shrunk_cap();
+async fn ask(upstream: &Upstream, held: &Held, headers: HeaderMap, adds_usage: bool) -> Outcome {
+    let provider = &held.limited.routed.route.provider;
+    let sending = upstream.send(outgoing(held, headers, adds_usage));
+    let response = match tokio::time::timeout(provider.first_byte_timeout, sending).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return unanswered(error),
+        Err(_) => return Outcome::Failed(Refusal::UpstreamTimeout, RAN),
+    };
+    if response.status().is_success() {
+        return success(response)
+            .map_or_else(|refusal| Outcome::Failed(refusal, RAN), Outcome::Answered);
+    }
+    let (parts, body) = read_error(response).await;
+    Outcome::Refused(parts, body)
+}
+
+fn reply(held: Held, outcome: Outcome, hides_usage: bool) -> Result<Reply, Box<Failed>> {
+    let (refusal, ending) = match outcome {
+        Outcome::Answered(kind) => {
+            return Ok(Reply {
+                held,
+                kind,
+                hides_usage,
+            });
+        }
+        Outcome::Refused(parts, body) => return provider_refused(held, parts, body),
+        Outcome::Failed(refusal, ending) => (refusal, ending),
+    };
+    Err(Box::new(Failed {
+        held,
+        refusal,
+        ending,
+    }))
+}
+
+fn outgoing(held: &Held, headers: HeaderMap, adds_usage: bool) -> Request<Full<Bytes>> {
     let routed = &held.limited.routed;
-    let provider = &routed.route.provider;
-    let body = body::outgoing(routed, wants_usage, cap);
+    let body = body::outgoing(routed, adds_usage, held.hold.shrunk_cap());
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = provider.uri(routed.inspected.endpoint).clone();
-    let client = &routed.inspected.head.headers;
-    *request.headers_mut() = headers::to_provider(client, provider.credential.as_ref());
+    *request.uri_mut() = routed.route.provider.uri(routed.inspected.endpoint).clone();
+    *request.headers_mut() = headers;
     request
 }
 
@@ -149,7 +172,7 @@ fn request(held: &mut Held, wants_usage: bool) -> Request<Full<Bytes>> {
 fn success(response: Response<Incoming>) -> Result<ReplyKind, Refusal> {
     let headers = response.headers();
     let coding = headers.get(CONTENT_ENCODING);
-    let has_body = !matches!(response.status().as_u16(), 204 | 205 | 206);
+    let has_body = !matches!(response.status().as_u16(), 204..=206);
     if !has_body || coding.is_some_and(|coding| coding != "identity") {
         return Err(Refusal::UpstreamInvalidResponse);
     }
@@ -172,28 +195,31 @@ fn media_type(headers: &HeaderMap) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-async fn read_error(response: Response<Incoming>) -> (http::response::Parts, Bytes) {
-    let (head, body) = response.into_parts();
+async fn read_error(response: Response<Incoming>) -> (response::Parts, Bytes) {
+    let (parts, body) = response.into_parts();
     let read = LimitedBody::new(body, LARGEST_ERROR).collect();
     let read = tokio::time::timeout(upstream::IDLE, read).await;
     let body = read
         .ok()
         .and_then(Result::ok)
         .map(http_body_util::Collected::to_bytes);
-    (head, body.unwrap_or_default())
+    (parts, body.unwrap_or_default())
 }
 
-fn names_stream_options(status: StatusCode, body: &[u8]) -> bool {
-    matches!(status.as_u16(), 400 | 422) && memmem::find(body, b"stream_options").is_some()
+fn is_about_stream_options(outcome: &Outcome) -> bool {
+    let Outcome::Refused(parts, body) = outcome else {
+        return false;
+    };
+    matches!(parts.status.as_u16(), 400 | 422) && memmem::find(body, b"stream_options").is_some()
 }
 
 /// What the provider says about the client's own request is the client's to read; the rest is
 /// between us and the provider.
-fn refused(held: Held, head: http::response::Parts, body: Bytes) -> Result<Reply, Box<Failed>> {
-    let refusal = match head.status.as_u16() {
+fn provider_refused(held: Held, parts: response::Parts, body: Bytes) -> Result<Reply, Box<Failed>> {
+    let refusal = match parts.status.as_u16() {
         400 | 404 | 413 | 422 => {
             let provider = &held.limited.routed.route.provider;
-            let response = Response::from_parts(head, provider.scrub(body));
+            let response = Response::from_parts(parts, provider.scrub(body));
             let kind = ReplyKind::Refused(response);
             return Ok(Reply {
                 held,
@@ -201,15 +227,20 @@ fn refused(held: Held, head: http::response::Parts, body: Bytes) -> Result<Reply
                 hides_usage: false,
             });
         }
-        401..=403 => unavailable(&held, head.status),
-        429 if is_out_of_credit(&body) => unavailable(&held, head.status),
+        401..=403 => unavailable(&held, parts.status),
+        429 if is_out_of_credit(&body) => unavailable(&held, parts.status),
         429 => Refusal::UpstreamRateLimited {
-            retry_after: retry_after(&head.headers),
+            retry_after: retry_after(&parts.headers),
         },
         300..=399 => Refusal::UpstreamInvalidResponse,
         _ => Refusal::UpstreamError,
     };
-    Err(failed(held, refusal, Ending::Refused))
+    let ending = Ending::Refused;
+    Err(Box::new(Failed {
+        held,
+        refusal,
+        ending,
+    }))
 }
 
 /// The operator's problem, and nobody else will notice it.
@@ -232,18 +263,10 @@ fn retry_after(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(RETRY_AFTER).cloned()
 }
 
-fn unanswered(held: Held, error: &SendError) -> Box<Failed> {
+fn unanswered(error: SendError) -> Outcome {
     match error {
-        SendError::NotSent => failed(held, Refusal::UpstreamUnreachable, Ending::NeverSent),
-        SendError::Broken => failed(held, Refusal::UpstreamUnreachable, RAN),
-        SendError::Senseless => failed(held, Refusal::UpstreamInvalidResponse, RAN),
+        SendError::NotSent => Outcome::Failed(Refusal::UpstreamUnreachable, Ending::NeverSent),
+        SendError::Broken => Outcome::Failed(Refusal::UpstreamUnreachable, RAN),
+        SendError::Senseless => Outcome::Failed(Refusal::UpstreamInvalidResponse, RAN),
     }
-}
-
-fn failed(held: Held, refusal: Refusal, ending: Ending) -> Box<Failed> {
-    Box::new(Failed {
-        held,
-        refusal,
-        ending,
-    })
 }

@@ -109,7 +109,7 @@ async fn meter(reply: Reply, lifecycle: Arc<Lifecycle>) -> Result<Response<Answe
             let (head, body) = response.into_parts();
             let patience = patience.filter(|_| tab.is_stream());
             let metered = MeteredBody::new(body, tab, hides_usage, overrun, patience, lifecycle);
-            Ok(answer(&head, Answer::Metered(Box::new(metered))))
+            Ok(answer(head, Answer::Metered(Box::new(metered))))
         }
         ReplyKind::Whole(response) => whole::meter(response, tab).await,
         ReplyKind::Refused(response) => Ok(pass_refusal(response, tab)),
@@ -150,14 +150,14 @@ fn pass_refusal(response: Response<bytes::Bytes>, tab: Tab) -> Response<Answer> 
         None => Ending::Refused,
     };
     tab.settle(ending, head.status.as_u16());
-    answer(&head, Answer::full(body))
+    answer(head, Answer::full(body))
 }
 
 /// The head of an answer as the client gets it.
-fn answer(provider: &response::Parts, body: Answer) -> Response<Answer> {
+fn answer(provider: response::Parts, body: Answer) -> Response<Answer> {
     let mut response = Response::new(body);
     *response.status_mut() = provider.status;
-    *response.headers_mut() = to_client(&provider.headers);
+    *response.headers_mut() = to_client(provider.headers);
     if matches!(response.body(), Answer::Metered(_)) {
         let headers = response.headers_mut();
         headers.insert(

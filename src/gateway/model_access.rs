@@ -69,11 +69,26 @@ where
 }
 
 fn route(catalog: &Catalog, inspected: Inspected) -> Result<Routed, Refusal> {
-    let model = &inspected.facts.model;
-    let allowed = inspected.caller.may_call(model);
+    let (model, caller) = (&inspected.facts.model, &inspected.caller);
+    let allowed = caller.may_call(model);
     let Some(route) = allowed.then(|| catalog.route(model)).flatten() else {
         return Err(Refusal::ModelNotFound(model.clone()));
     };
+    let mut fallbacks = inspected.facts.fallbacks.iter();
+    if let Some(forbidden) = fallbacks.find(|name| !caller.may_call(name)) {
+        return Err(fallback_refused(forbidden));
+    }
     inspected.record.route(model, &route.provider.name);
     Ok(Routed { inspected, route })
+}
+
+/// A provider that falls back by itself must not reach what the key may not.
+fn fallback_refused(name: &str) -> Refusal {
+    if name.is_empty() {
+        return Refusal::InvalidValue {
+            param: "models",
+            expected: "a list of model names, and so must `fallbacks`",
+        };
+    }
+    Refusal::ModelNotFound(name.chars().take(256).collect())
 }

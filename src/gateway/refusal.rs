@@ -232,7 +232,7 @@ impl Retry {
                 let millis = wait.as_micros().div_ceil(1000).max(1);
                 headers.insert(RETRY_AFTER, decimal(millis.div_ceil(1000)));
                 headers.insert("retry-after-ms", decimal(millis));
-                if *wait > Duration::from_secs(60) {
+                if *wait > Duration::from_mins(1) {
                     forbid_retry(headers);
                 }
             }

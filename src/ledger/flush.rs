@@ -2,6 +2,7 @@
 //! that the store did not take is kept and tried again; writing one twice changes nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -13,6 +14,8 @@ use crate::store::StoreError;
 use crate::store::events::{self, Event};
 
 const EVERY: Duration = Duration::from_millis(200);
+/// Enough waiting calls to write at once; more while they keep coming faster than that, because
+/// large batches cost less a call.
 const MANY: usize = 500;
 const BATCH: usize = 4096;
 /// How long a stopping process waits for the store.
@@ -20,10 +23,20 @@ const LAST_CHANCE: Duration = Duration::from_secs(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Calls that wait to be written.
-#[derive(Default)]
 pub(super) struct Settled {
     events: Mutex<Vec<Event>>,
     many: Notify,
+    threshold: AtomicUsize,
+}
+
+impl Default for Settled {
+    fn default() -> Self {
+        Self {
+            events: Mutex::default(),
+            many: Notify::new(),
+            threshold: AtomicUsize::new(MANY),
+        }
+    }
 }
 
 impl Settled {
@@ -33,9 +46,14 @@ impl Settled {
             events.push(event);
             events.len()
         };
-        if waiting == MANY {
+        if waiting == self.threshold.load(Ordering::Relaxed) {
             self.many.notify_one();
         }
+    }
+
+    fn set_threshold(&self, change: impl Fn(usize) -> usize) {
+        let changed = change(self.threshold.load(Ordering::Relaxed)).clamp(MANY, BATCH);
+        self.threshold.store(changed, Ordering::Relaxed);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -49,8 +67,10 @@ impl Ledger {
         let mut pause = EVERY;
         loop {
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.settled.many.notified(), if pause == EVERY => {}
+                () = tokio::time::sleep(pause) => self.settled.set_threshold(|calls| calls / 2),
+                () = self.settled.many.notified(), if pause == EVERY => {
+                    self.settled.set_threshold(|calls| calls * 2);
+                }
                 () = stop.cancelled() => return self.write_the_rest().await,
             }
             pause = match self.flush().await {

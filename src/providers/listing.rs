@@ -28,7 +28,7 @@ struct Entry {
 }
 
 /// Keeps the lists of all providers that have globs fresh; never ends by itself.
-pub async fn fetch_listings(catalog: Arc<Catalog>, upstream: Upstream) {
+pub async fn fetch_listings(catalog: Arc<Catalog>, upstream: Arc<Upstream>) {
     loop {
         for provider in catalog
             .providers()
@@ -36,9 +36,10 @@ pub async fn fetch_listings(catalog: Arc<Catalog>, upstream: Upstream) {
             .filter(|provider| provider.has_globs())
         {
             let fetched = tokio::time::timeout(PATIENCE, fetch(provider, &upstream)).await;
-            match fetched {
-                Ok(Some(names)) => provider.list(names),
-                _ => tracing::debug!(provider = &*provider.name, "no list of models to be had"),
+            if let Ok(Some(names)) = fetched {
+                provider.list(names);
+            } else {
+                tracing::debug!(provider = &*provider.name, "no list of models to be had");
             }
         }
         tokio::time::sleep(EVERY).await;

@@ -20,7 +20,49 @@ const INSERT: &str = "INSERT INTO events
     endpoint, status, code, source, is_stream, requests, input_tokens, output_tokens,
     total_tokens, cached_tokens, reasoning_tokens, cost_nano, held_tokens, is_suspicious,
     is_disconnected, duration_ms, first_token_ms, budgets) ";
-const UNLESS_THERE: &str = " ON CONFLICT (id) DO NOTHING RETURNING id";
+const UNLESS_THERE: &str = " ON CONFLICT (id) DO NOTHING";
+const AND_TELL: &str = " RETURNING id";
+
+/// The statement that inserts events, for whichever engine.
+macro_rules! insert {
+    ($rows:expr) => {{
+        let mut insert = QueryBuilder::new(INSERT);
+        insert.push_values($rows, |mut values, event| {
+            values.push_bind(event.id).push_bind(event.at);
+            values
+                .push_bind(event.organisation_id)
+                .push_bind(event.project_id);
+            values.push_bind(event.key_id).push_bind(event.secret_hash);
+            values.push_bind(batch::text(&event.provider));
+            values.push_bind(batch::text(&event.model));
+            values.push_bind(batch::text(&event.upstream_model));
+            values.push_bind(batch::text(&event.endpoint));
+            values.push_bind(i32::from(event.status));
+            values.push_bind(event.code.as_deref().map(batch::text));
+            values.push_bind(event.source).push_bind(event.is_stream);
+            values
+                .push_bind(event.requests)
+                .push_bind(event.input_tokens);
+            values
+                .push_bind(event.output_tokens)
+                .push_bind(event.total_tokens);
+            values
+                .push_bind(event.cached_tokens)
+                .push_bind(event.reasoning_tokens);
+            values
+                .push_bind(event.cost_nano)
+                .push_bind(event.held_tokens);
+            values
+                .push_bind(event.is_suspicious)
+                .push_bind(event.is_disconnected);
+            values
+                .push_bind(event.duration_ms)
+                .push_bind(event.first_token_ms);
+            values.push_bind(Json(budget_ids(event)));
+        });
+        insert
+    }};
+}
 
 const BUDGETS: Counter = Counter {
     lock: "SELECT id FROM budgets WHERE id IN (",
@@ -100,18 +142,57 @@ pub async fn book(db: &Db, events: &[Event]) -> Result<usize, StoreError> {
     let mut rows: Vec<&Event> = events.iter().collect();
     rows.sort_by_key(|event| event.id);
     rows.dedup_by_key(|event| event.id);
-    if rows.is_empty() {
-        return Ok(0);
+    if rows.is_empty() || book_all(db, &rows).await? {
+        return Ok(rows.len());
     }
+    book_new(db, rows).await
+}
+
+/// Books `rows` if all of them are new, which they are unless a booking is repeated: having their
+/// ids sent back one by one would cost several times what writing them does.
+async fn book_all(db: &Db, rows: &[&Event]) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
-    let inserted = insert(&mut tx, &rows).await?;
+    let mut inserted = 0;
+    for rows in batch::chunks(rows) {
+        inserted += with_tx!(&mut tx, |c| {
+            let mut insert = insert!(rows);
+            let done = insert.push(UNLESS_THERE).build().execute(c).await;
+            done.map(|done| done.rows_affected())
+        })?;
+    }
+    let are_new = usize::try_from(inserted) == Ok(rows.len());
+    if are_new {
+        count(&mut tx, rows).await?;
+        tx.commit().await?;
+    }
+    Ok(are_new)
+}
+
+/// Books those of `rows` that are new.
+async fn book_new(db: &Db, mut rows: Vec<&Event>) -> Result<usize, StoreError> {
+    let mut tx = db.begin().await?;
+    let mut inserted = HashSet::with_capacity(rows.len());
+    for rows in batch::chunks(&rows) {
+        let ids: Vec<CallId> = with_tx!(&mut tx, |c| {
+            let mut insert = insert!(rows);
+            insert.push(UNLESS_THERE).push(AND_TELL);
+            insert.build_query_scalar().fetch_all(c).await
+        })?;
+        inserted.extend(ids);
+    }
     rows.retain(|event| inserted.contains(&event.id));
-    charge(&mut tx, &rows).await?;
-    rollups::add(&mut tx, &rows).await?;
-    let secrets = rows.iter().filter_map(|event| event.secret_hash);
-    batch::add(&mut tx, &SECRETS, &sum(secrets.map(|hash| (hash, 1)))).await?;
+    count(&mut tx, &rows).await?;
     tx.commit().await?;
     Ok(rows.len())
+}
+
+/// Adds `rows`, which are new, to everything that counts.
+async fn count(tx: &mut Tx, rows: &[&Event]) -> Result<(), StoreError> {
+    charge(tx, rows).await?;
+    rollups::add(tx, rows).await?;
+    let secrets = rows.iter().filter_map(|event| event.secret_hash);
+    batch::add(tx, &SECRETS, &sum(secrets.map(|hash| (hash, 1)))).await?;
+    Ok(())
 }
 
 async fn charge(tx: &mut Tx, rows: &[&Event]) -> Result<(), StoreError> {
@@ -135,55 +216,6 @@ fn sum<I: Ord>(parts: impl Iterator<Item = (I, i64)>) -> Vec<(I, i64)> {
         *sum = sum.saturating_add(part);
     }
     sums.into_iter().collect()
-}
-
-async fn insert(tx: &mut Tx, rows: &[&Event]) -> Result<HashSet<CallId>, StoreError> {
-    let mut inserted = HashSet::with_capacity(rows.len());
-    for rows in batch::chunks(rows) {
-        let ids: Vec<CallId> = with_tx!(&mut *tx, |c| {
-            let mut insert = QueryBuilder::new(INSERT);
-            insert.push_values(rows, |mut values, event| {
-                values.push_bind(event.id).push_bind(event.at);
-                values
-                    .push_bind(event.organisation_id)
-                    .push_bind(event.project_id);
-                values.push_bind(event.key_id).push_bind(event.secret_hash);
-                values.push_bind(batch::text(&event.provider));
-                values.push_bind(batch::text(&event.model));
-                values.push_bind(batch::text(&event.upstream_model));
-                values.push_bind(batch::text(&event.endpoint));
-                values.push_bind(i32::from(event.status));
-                values.push_bind(event.code.as_deref().map(batch::text));
-                values.push_bind(event.source).push_bind(event.is_stream);
-                values
-                    .push_bind(event.requests)
-                    .push_bind(event.input_tokens);
-                values
-                    .push_bind(event.output_tokens)
-                    .push_bind(event.total_tokens);
-                values
-                    .push_bind(event.cached_tokens)
-                    .push_bind(event.reasoning_tokens);
-                values
-                    .push_bind(event.cost_nano)
-                    .push_bind(event.held_tokens);
-                values
-                    .push_bind(event.is_suspicious)
-                    .push_bind(event.is_disconnected);
-                values
-                    .push_bind(event.duration_ms)
-                    .push_bind(event.first_token_ms);
-                values.push_bind(Json(budget_ids(event)));
-            });
-            insert
-                .push(UNLESS_THERE)
-                .build_query_scalar()
-                .fetch_all(c)
-                .await
-        })?;
-        inserted.extend(ids);
-    }
-    Ok(inserted)
 }
 
 /// Only the rows are kept: what each was charged follows from its unit.

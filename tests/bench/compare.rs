@@ -26,6 +26,12 @@ pub struct Plan {
     /// Keep-alive connections of a busy run
     #[arg(long, default_value_t = 32)]
     pub connections: usize,
+    /// Calls a second of a steady run: what every target manages with room to spare
+    #[arg(long, default_value_t = 6000)]
+    pub json_rate: u32,
+    /// Streams a second of a steady run
+    #[arg(long, default_value_t = 1500)]
+    pub sse_rate: u32,
     /// Targets; those that are not on this machine are left out of the default
     #[arg(long, value_enum, value_delimiter = ',')]
     targets: Vec<Name>,
@@ -102,13 +108,21 @@ impl Plan {
         if self.quick { 2 } else { self.rounds }
     }
 
+    /// Calls a second of a steady run.
+    pub fn rate(&self, kind: Kind) -> u32 {
+        match kind {
+            Kind::Json => self.json_rate,
+            _ => self.sse_rate,
+        }
+    }
+
     /// Measured seconds of a run.
     pub fn seconds(&self, level: Level) -> f64 {
         let seconds = if self.quick { 1.0 } else { self.seconds };
-        if level == Level::Busy {
-            seconds
-        } else {
+        if level == Level::Quiet {
             seconds / 2.0
+        } else {
+            seconds
         }
     }
 

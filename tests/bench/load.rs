@@ -34,6 +34,9 @@ pub struct Options {
     pub seconds: f64,
     #[arg(long, default_value_t = 0.5)]
     pub warmup: f64,
+    /// Calls a second over all connections; 0 = as fast as they are answered
+    #[arg(long, default_value_t = 0.0)]
+    pub rate: f64,
     /// A file of API keys, one a line, used in turn
     #[arg(long)]
     pub keys_file: Option<PathBuf>,
@@ -43,6 +46,8 @@ struct Run {
     target: SocketAddr,
     requests: Vec<Vec<u8>>,
     next: Cell<usize>,
+    /// Between two calls of one connection; zero for as fast as they are answered.
+    pace: Duration,
     warm: Instant,
     end: Instant,
     tally: RefCell<Tally>,
@@ -76,6 +81,16 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+impl Options {
+    fn pace(&self) -> Duration {
+        if self.rate <= 0.0 {
+            return Duration::ZERO;
+        }
+        let connections = u32::try_from(self.connections).unwrap_or(u32::MAX);
+        Duration::from_secs_f64(1.0 / self.rate) * connections
+    }
+}
+
 impl Run {
     fn new(options: &Options) -> Result<Self> {
         let host = options.target.to_string();
@@ -91,6 +106,7 @@ impl Run {
                 .map(|key| options.kind.request(&host, key))
                 .collect(),
             next: Cell::new(0),
+            pace: options.pace(),
             warm,
             end: warm + Duration::from_secs_f64(options.seconds),
             tally: RefCell::default(),
@@ -107,7 +123,13 @@ impl Run {
 
     async fn one_connection(&self) -> Result<()> {
         let mut connection = Connection::open(self.target).await?;
+        let mut due = Instant::now();
         while self.goes_on() {
+            // A connection that fell behind does not make up for it: that would be a burst.
+            due = (due + self.pace).max(Instant::now());
+            if !self.pace.is_zero() {
+                tokio::time::sleep_until(due.into()).await;
+            }
             let start = Instant::now();
             let answer = connection.call(self.request()?).await?;
             let end = Instant::now();

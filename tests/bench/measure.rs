@@ -28,8 +28,10 @@ const CALM: f64 = 0.1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// All connections: what a call costs
+    /// All connections, as fast as they are answered: how much goes through
     Busy,
+    /// All connections at a fixed rate, the same for every target: what a call costs
+    Steady,
     /// One connection: what a caller waits
     Quiet,
 }
@@ -72,7 +74,7 @@ impl Bench<'_> {
     /// Gives the target every load of the plan.
     pub fn measure(&mut self, round: usize, target: &mut Target) -> Result<()> {
         for kind in self.plan.kinds.clone() {
-            for level in [Level::Busy, Level::Quiet] {
+            for level in [Level::Busy, Level::Steady, Level::Quiet] {
                 let what = format!(
                     "{} {} {level:?} in round {round}",
                     target.name.as_str(),
@@ -151,15 +153,18 @@ impl Bench<'_> {
 
     fn load(&self, target: &Target, kind: Kind, level: Level) -> Result<Seen> {
         let seconds = self.plan.seconds(level);
-        let connections = if level == Level::Busy {
-            self.plan.connections
-        } else {
+        let connections = if level == Level::Quiet {
             1
+        } else {
+            self.plan.connections
         };
         let mut command = process::role(self.plan.load_core, "load")?;
         command.arg("--target").arg(target.address.to_string());
         command.arg("--kind").arg(kind.name());
         command.arg("--connections").arg(connections.to_string());
+        if level == Level::Steady {
+            command.arg("--rate").arg(self.plan.rate(kind).to_string());
+        }
         command
             .arg("--seconds")
             .arg(seconds.to_string())

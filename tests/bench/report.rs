@@ -45,7 +45,7 @@ pub fn line(sample: &Sample) -> String {
 pub fn markdown(plan: &Plan, samples: &[Sample]) -> String {
     let rounds = samples.iter().map(|sample| sample.round).max().unwrap_or(0);
     let mut text = format!(
-        "# Load benchmark\n\n{}\n\n{rounds} rounds; {} s busy with {} connections, {} s quiet with one; \
+        "# Load benchmark\n\n{}\n\n{rounds} rounds; {} s busy and steady with {} connections, {} s quiet with one; \
          {} key(s). Cells: min / **median** / max over the rounds.\n",
         machine(),
         plan.seconds(Level::Busy),
@@ -56,7 +56,8 @@ pub fn markdown(plan: &Plan, samples: &[Sample]) -> String {
     text.push_str(&disturbance(samples));
     for kind in &plan.kinds {
         let table = |level| Table::of(samples, *kind, level);
-        text.push_str(&table(Level::Busy).busy(*kind));
+        text.push_str(&table(Level::Steady).busy(*kind, "steady"));
+        text.push_str(&table(Level::Busy).busy(*kind, "busy"));
         text.push_str(&table(Level::Quiet).quiet(*kind));
     }
     text
@@ -100,9 +101,9 @@ impl<'a> Table<'a> {
     }
 
     /// What a call costs when there is always a next one.
-    fn busy(&self, kind: Kind) -> String {
+    fn busy(&self, kind: Kind, level: &str) -> String {
         let mut text = format!(
-            "\n## {}, busy\n\n| Target | calls/s | CPU ms per 1000 calls | CPU × nginx | core used | p50 ms | p99 ms | RSS MB (peak) |\n|---|---|---|---|---|---|---|---|\n",
+            "\n## {}, {level}\n\n| Target | calls/s | CPU ms per 1000 calls | CPU × nginx | core used | p50 ms | p99 ms | RSS MB (peak) |\n|---|---|---|---|---|---|---|---|\n",
             kind.name()
         );
         for name in self.targets() {

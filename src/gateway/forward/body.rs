@@ -16,7 +16,7 @@ struct Edit {
 
 /// The body for the provider: its name for the model, usage asked for on streams if it takes that,
 /// and a cap that had to shrink.
-pub(super) fn outgoing(routed: &Routed, wants_usage: bool, cap: Option<i64>) -> Bytes {
+pub(super) fn outgoing(routed: &Routed, asks_usage: bool, cap: Option<i64>) -> Bytes {
     let (body, facts) = (&routed.inspected.body, &routed.inspected.facts);
     let mut edits = Vec::new();
     if let Some(upstream) = &routed.route.upstream {
@@ -26,7 +26,7 @@ pub(super) fn outgoing(routed: &Routed, wants_usage: bool, cap: Option<i64>) -> 
             text,
         });
     }
-    if wants_usage && adds_usage(facts) {
+    if asks_usage {
         edits.push(ask_for_usage(body, facts));
     }
     if let Some(cap) = cap {

@@ -5,65 +5,73 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// RFC 9110 §7.6.1, beside whatever `Connection` names.
-const HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+    )
+}
 
-const NOT_TO_PROVIDER: [&str; 16] = [
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-    "openai-organization",
-    "openai-project",
-    "host",
-    "expect",
-    "accept-encoding",
-    "content-length",
-    "forwarded",
-    "x-real-ip",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "sec-websocket-protocol",
-];
-const NOT_TO_PROVIDER_PREFIXES: [&str; 3] = ["x-forwarded-", "x-openwebui-", "x-tollgate-"];
+fn is_the_clients_own(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "x-api-key"
+            | "api-key"
+            | "x-goog-api-key"
+            | "cookie"
+            | "openai-organization"
+            | "openai-project"
+            | "host"
+            | "expect"
+            | "content-length"
+            | "forwarded"
+            | "x-real-ip"
+            | "sec-websocket-protocol"
+    ) || ["x-forwarded-", "x-openwebui-", "x-tollgate-"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
 
-const NOT_TO_CLIENT: [&str; 16] = [
-    "set-cookie",
-    "openai-organization",
-    "openai-project",
-    "anthropic-organization-id",
-    "alt-svc",
-    "strict-transport-security",
-    "server",
-    "via",
-    "content-length",
-    "content-encoding",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "x-request-id",
-    "request-id",
-    "retry-after",
-    "www-authenticate",
-];
-const NOT_TO_CLIENT_PREFIXES: [&str; 5] = [
-    "x-ratelimit-",
-    "anthropic-ratelimit-",
-    "cf-",
-    "x-tollgate-",
-    "access-control-",
-];
+fn is_the_providers_own(name: &str) -> bool {
+    matches!(
+        name,
+        "set-cookie"
+            | "openai-organization"
+            | "openai-project"
+            | "anthropic-organization-id"
+            | "alt-svc"
+            | "strict-transport-security"
+            | "server"
+            | "via"
+            | "content-length"
+            | "content-encoding"
+            | "x-request-id"
+            | "request-id"
+            | "retry-after"
+            | "www-authenticate"
+    ) || [
+        "x-ratelimit-",
+        "anthropic-ratelimit-",
+        "cf-",
+        "x-tollgate-",
+        "access-control-",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
+}
 
-/// What the provider gets of the client's headers, with our credential.
-pub fn to_provider(client: &HeaderMap, credential: Option<&HeaderValue>) -> HeaderMap {
-    let mut headers = crossing(client, &NOT_TO_PROVIDER, &NOT_TO_PROVIDER_PREFIXES);
+/// Makes the client's headers those for the provider, with our credential.
+pub fn to_provider(mut headers: HeaderMap, credential: Option<&HeaderValue>) -> HeaderMap {
+    keep_crossing(&mut headers, is_the_clients_own);
     headers.insert(
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
@@ -77,32 +85,35 @@ pub fn to_provider(client: &HeaderMap, credential: Option<&HeaderValue>) -> Head
     headers
 }
 
-/// What the client gets of the provider's headers.
-pub fn to_client(provider: &HeaderMap) -> HeaderMap {
-    crossing(provider, &NOT_TO_CLIENT, &NOT_TO_CLIENT_PREFIXES)
-}
-
-fn crossing(from: &HeaderMap, dropped: &[&str], prefixes: &[&str]) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(from.len() + 8);
-    for (name, value) in from {
-        let text = name.as_str();
-        let stays = HOP_BY_HOP.contains(name)
-            || dropped.contains(&text)
-            || prefixes.iter().any(|prefix| text.starts_with(prefix))
-            || is_named_by_connection(from, text);
-        if !stays {
-            headers.append(name, value.clone());
-        }
-    }
+/// Makes the provider's headers those for the client.
+pub fn to_client(mut headers: HeaderMap) -> HeaderMap {
+    keep_crossing(&mut headers, is_the_providers_own);
     headers
 }
 
-fn is_named_by_connection(headers: &HeaderMap, name: &str) -> bool {
-    let options = headers.get_all(header::CONNECTION).iter();
-    let mut names = options
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','));
-    names.any(|option| option.trim().eq_ignore_ascii_case(name))
+/// Taking out the few that stay here costs less than copying the many that do not.
+fn keep_crossing(headers: &mut HeaderMap, is_private: impl Fn(&str) -> bool) {
+    let mut here = named_by_connection(headers);
+    let names = headers.keys();
+    here.extend(
+        names
+            .filter(|name| is_hop_by_hop(name.as_str()) || is_private(name.as_str()))
+            .cloned(),
+    );
+    for name in here {
+        headers.remove(name);
+    }
+}
+
+/// What `Connection` names besides the connection itself.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let mut found = Vec::new();
+    for value in headers.get_all(header::CONNECTION) {
+        let listed = value.to_str().unwrap_or_default().split(',').map(str::trim);
+        let others = listed.filter(|option| !matches!(*option, "keep-alive" | "close"));
+        found.extend(others.filter_map(|option| option.parse::<HeaderName>().ok()));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -110,10 +121,8 @@ mod tests {
     use super::*;
 
     fn headers(names: &[&'static str]) -> HeaderMap {
-        let named = names
-            .iter()
-            .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v")));
-        named.collect()
+        let field = |name| (HeaderName::from_static(name), HeaderValue::from_static("v"));
+        names.iter().copied().map(field).collect()
     }
 
     #[test]
@@ -137,7 +146,7 @@ mod tests {
             "traceparent",
         ]);
         let ours = HeaderValue::from_static("Bearer ours");
-        let sent = to_provider(&client, Some(&ours));
+        let sent = to_provider(client, Some(&ours));
         let mut names: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(
@@ -161,7 +170,7 @@ mod tests {
     fn what_connection_names_ends_here() {
         let mut client = headers(&["x-secret", "x-other"]);
         client.insert("connection", HeaderValue::from_static("close, X-Secret"));
-        let sent = to_provider(&client, None);
+        let sent = to_provider(client, None);
         assert!(!sent.contains_key("x-secret") && sent.contains_key("x-other"));
     }
 
@@ -178,7 +187,7 @@ mod tests {
             "openai-processing-ms",
             "content-type",
         ]);
-        let mut names: Vec<String> = to_client(&provider)
+        let mut names: Vec<String> = to_client(provider)
             .keys()
             .map(ToString::to_string)
             .collect();

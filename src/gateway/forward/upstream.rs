@@ -22,7 +22,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// See the module.
-#[derive(Clone)]
 pub struct Upstream(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 /// How far a call came that has no answer.

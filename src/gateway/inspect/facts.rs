@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde_json::value::RawValue;
+
 use super::Endpoint;
 use super::fields::{Fields, has_lone_surrogate, span};
 use super::parts::{self, NonText};
@@ -18,6 +20,9 @@ pub struct CallFacts {
     pub model: String,
     /// Where its value stands.
     pub model_span: Range<usize>,
+    /// Models to which the provider may turn instead, as the client asks; an empty name stands for
+    /// what cannot be read.
+    pub fallbacks: Vec<String>,
     /// Whether the answer is to be a stream.
     pub is_stream: bool,
     /// What the client says about the stream.
@@ -68,6 +73,7 @@ impl CallFacts {
         let facts = Self {
             model,
             model_span,
+            fallbacks: fallbacks(&fields),
             is_stream: false,
             stream_options: StreamOptions::default(),
             choices: 0,
@@ -108,6 +114,22 @@ fn model(fields: &Fields, body: &[u8]) -> Result<(String, Range<usize>), Refusal
             expected: "the name of a model, a string of 1 to 256 bytes",
         }),
     }
+}
+
+/// Routers that take these fields answer with another model than the one named by `model`.
+fn fallbacks(fields: &Fields) -> Vec<String> {
+    let asked = ["models", "fallbacks"].into_iter();
+    let lists = asked.filter_map(|field| fields.get(field)).map(|raw| {
+        let list = serde_json::from_str::<Vec<&RawValue>>(raw);
+        list.map_or_else(
+            |_| vec![raw],
+            |list| list.into_iter().map(RawValue::get).collect(),
+        )
+    });
+    let names = lists.flatten();
+    names
+        .map(|raw| serde_json::from_str(raw).unwrap_or_default())
+        .collect()
 }
 
 fn boolean(fields: &Fields, param: &'static str) -> Result<bool, Refusal> {
@@ -261,6 +283,22 @@ mod tests {
             assert_eq!(refused_field(body), Some("model"), "{body}");
         }
         assert_eq!(chat(r#"{"model":"org\/m\u0031"}"#).unwrap().model, "org/m1");
+    }
+
+    #[test]
+    fn fallbacks_are_read_in_whatever_shape_they_come() {
+        let of = |fields: &str| {
+            chat(&format!(r#"{{"model":"m"{fields}}}"#))
+                .unwrap()
+                .fallbacks
+        };
+        assert!(of(r#","models":null"#).is_empty());
+        assert_eq!(
+            of(r#","models":["a","b"],"fallbacks":"c""#),
+            ["a", "b", "c"]
+        );
+        assert_eq!(of(r#","fallbacks":[{"m":["a"]},"b"]"#), ["", "b"]);
+        assert_eq!(of(r#","models":{"a":1}"#), [""]);
     }
 
     #[test]

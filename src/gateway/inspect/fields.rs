@@ -1,5 +1,6 @@
 //! A JSON object as its fields, each with its value's own text: strict where parsers differ.
-//! Providers disagree on which of two duplicate keys counts, so there may be no duplicates.
+//! Providers disagree on which of two duplicate keys counts and on whether case matters, so there
+//! may be no duplicates, and what the gateway reads has to be spelled as it reads it.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,6 +14,25 @@ use crate::gateway::refusal::Refusal;
 /// No client sends more; without a limit a body of tiny fields would cost memory many times over.
 const MOST_FIELDS: usize = 256;
 
+/// The fields that the gateway goes by.
+const READ: [&str; 15] = [
+    "model",
+    "models",
+    "fallbacks",
+    "stream",
+    "stream_options",
+    "include_usage",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "best_of",
+    "messages",
+    "prompt",
+    "prediction",
+    "tools",
+    "web_search_options",
+];
+
 /// The fields of one object, in order.
 pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -24,12 +44,22 @@ impl<'a> Fields<'a> {
     pub(super) fn read(json: &'a [u8], path: &str) -> Result<Self, Refusal> {
         let fields: Self = serde_json::from_slice(json).map_err(|_| Refusal::InvalidJson)?;
         let mut seen = HashSet::with_capacity(fields.0.len());
-        match fields
-            .0
-            .iter()
-            .find(|(name, _)| !seen.insert(name.as_ref()))
-        {
-            Some((name, _)) => Err(Refusal::DuplicateField(format!("{path}{}", brief(name)))),
+        let mut misspelt = None;
+        for (name, _) in &fields.0 {
+            let folded = folded(name);
+            if matches!(folded, Cow::Owned(_)) {
+                misspelt = misspelt.or_else(|| READ.into_iter().find(|read| *read == folded));
+            }
+            if !seen.insert(folded) {
+                return Err(Refusal::DuplicateField(format!("{path}{}", brief(name))));
+            }
+        }
+        drop(seen);
+        match misspelt {
+            Some(param) => Err(Refusal::InvalidValue {
+                param,
+                expected: "spelled in lower case",
+            }),
             None => Ok(fields),
         }
     }
@@ -71,6 +101,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
         }
         deserializer.deserialize_map(Object)
     }
+}
+
+/// A name as the most forgiving parser reads it: some ignore case, also that of the two letters
+/// outside ASCII whose other case lies within. Borrowed if that changes nothing.
+fn folded(name: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if name.bytes().all(is_plain) {
+        return Cow::Borrowed(name);
+    }
+    let upper = name.chars().flat_map(char::to_uppercase);
+    Cow::Owned(upper.flat_map(char::to_lowercase).collect())
 }
 
 /// Where `part`, a piece of `whole`, lies in it.
@@ -130,6 +171,36 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn names_that_differ_in_case_only_are_duplicates() {
+        for twin in ["Model", "MODEL", "mode\u{006c}", "\\u004dodel"] {
+            for body in [
+                format!(r#"{{"model":"a","{twin}":"b"}}"#),
+                format!(r#"{{"{twin}":"b","model":"a"}}"#),
+            ] {
+                let refusal = Fields::read(body.as_bytes(), "").err();
+                assert!(
+                    matches!(refusal, Some(Refusal::DuplicateField(_))),
+                    "{body}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_spelled_in_lower_case() {
+        let misspelt = |body: &str| match Fields::read(body.as_bytes(), "") {
+            Err(Refusal::InvalidValue { param, .. }) => Some(param),
+            _ => None,
+        };
+        assert_eq!(misspelt(r#"{"Max_Tokens":9}"#), Some("max_tokens"));
+        assert_eq!(
+            misspelt("{\"max_to\u{212a}en\u{17f}\":9}"),
+            Some("max_tokens")
+        );
+        assert_eq!(misspelt(r#"{"X-Extra":9,"é":1}"#), None);
     }
 
     #[test]

@@ -9,14 +9,6 @@ use super::fields::Fields;
 
 /// Texts that hint at a part that is no text; `\u` because a name may be written with escapes.
 const HINTS: [&str; 5] = ["image", "audio", "file", "video", "\\u"];
-/// The same for counting, where the messages' shape is unknown.
-const MARKERS: [&str; 4] = [
-    "\"image_url\"",
-    "\"input_audio\"",
-    "\"file\"",
-    "\"video_url\"",
-];
-
 /// Parts that are no text, and the bytes they take in the body.
 #[derive(Default)]
 pub(super) struct NonText {
@@ -61,30 +53,32 @@ impl NonText {
         let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(content.get()) else {
             return self; // plain text
         };
-        parts
-            .into_iter()
-            .filter(|part| !is_text(part))
-            .fold(self, |sum, part| Self {
-                parts: sum.parts + 1,
-                bytes: sum.bytes + length(part.get()),
-            })
+        parts.into_iter().fold(self, Self::and_part)
     }
 
-    /// For messages of an unknown shape: one part for each marker, and every byte counts as text.
-    fn guess(messages: &str) -> Self {
-        let found = MARKERS
-            .iter()
-            .map(|marker| messages.matches(marker).count());
+    /// A part of an unknown kind may hold text all the same, so its bytes stay with the text.
+    fn and_part(self, part: &RawValue) -> Self {
+        let kind = serde_json::from_str::<Kind>(part.get());
+        let kind = kind.as_ref().map_or("", |kind| kind.r#type.as_ref());
+        let bytes = match kind {
+            "text" | "refusal" => return self,
+            "image_url" | "input_audio" | "file" | "video_url" => length(part.get()),
+            _ => 0,
+        };
         Self {
-            parts: i64::try_from(found.sum::<usize>()).unwrap_or(i64::MAX),
+            parts: self.parts + 1,
+            bytes: self.bytes + bytes,
+        }
+    }
+
+    /// For messages of an unknown shape: as many parts as they could hold, and every byte as text.
+    fn guess(messages: &str) -> Self {
+        let objects = memchr::memchr_iter(b'{', messages.as_bytes()).count();
+        Self {
+            parts: i64::try_from(objects).unwrap_or(i64::MAX),
             bytes: 0,
         }
     }
-}
-
-fn is_text(part: &RawValue) -> bool {
-    let kind = serde_json::from_str::<Kind>(part.get());
-    kind.is_ok_and(|kind| matches!(kind.r#type.as_ref(), "text" | "refusal"))
 }
 
 /// Whether the provider adds to the prompt by itself.
@@ -132,7 +126,7 @@ mod tests {
         let body = format!(
             r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"hi"}},{image}]}}]}}"#
         );
-        assert_eq!(non_text(&body), (1, image.len() as i64));
+        assert_eq!(non_text(&body), (1, i64::try_from(image.len()).unwrap()));
     }
 
     #[test]
@@ -148,9 +142,20 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_cannot_be_read_count_their_markers() {
+    fn messages_that_cannot_be_read_count_all_that_they_could_hold() {
         let body = r#"{"messages":[{"content":"a","content":[{"type":"image_url"}]}]}"#;
-        assert_eq!(non_text(body), (1, 0));
+        assert_eq!(non_text(body), (2, 0));
+    }
+
+    #[test]
+    fn a_part_of_no_known_kind_counts_as_a_part_and_by_its_bytes() {
+        for part in [
+            r#"{"text":"an image"}"#,
+            r#"{"type":"memo_file","text":"x"}"#,
+        ] {
+            let body = format!(r#"{{"messages":[{{"content":[{part}]}}]}}"#);
+            assert_eq!(non_text(&body), (1, 0), "{body}");
+        }
     }
 
     #[test]

@@ -2,8 +2,6 @@
 //! anywhere; whatever they are, the same bytes come out and the same usage is found. Losing sight
 //! of an oversized event costs precision, never a byte.
 
-use std::borrow::Cow;
-
 use bytes::{Bytes, BytesMut};
 
 use super::usage;
@@ -84,8 +82,9 @@ impl Scanner {
             self.watch(bytes)
         };
         self.look_for_done();
-        if self.pending.len() > LARGEST_EVENT {
-            return self.give_up(forwarded);
+        self.is_blind = self.pending.len() > LARGEST_EVENT;
+        if self.is_blind || self.seen.is_done {
+            return self.release(forwarded);
         }
         forwarded
     }
@@ -166,7 +165,7 @@ impl Scanner {
         is_usage_alone && self.hides_usage
     }
 
-    fn note_usage(&mut self, data: &Cow<[u8]>) -> bool {
+    fn note_usage(&mut self, data: &[u8]) -> bool {
         if !FIELDS.usage.has_value(data) {
             return false;
         }
@@ -195,14 +194,14 @@ impl Scanner {
         }
     }
 
-    fn give_up(&mut self, forwarded: Bytes) -> Bytes {
-        self.is_blind = true;
-        let withheld = self.pending.split();
-        if !self.hides_usage {
+    /// Nothing is looked at any more, so nothing is kept either.
+    fn release(&mut self, forwarded: Bytes) -> Bytes {
+        let pending = self.pending.split();
+        if !self.hides_usage || pending.is_empty() {
             return forwarded;
         }
         let mut all = BytesMut::from(forwarded);
-        all.extend_from_slice(&withheld);
+        all.extend_from_slice(&pending);
         all.freeze()
     }
 }

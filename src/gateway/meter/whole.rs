@@ -51,7 +51,7 @@ pub(super) async fn meter(
         delivered: document.delivered,
     };
     tab.settle(ending, head.status.as_u16());
-    Ok(super::answer(&head, Answer::full(read)))
+    Ok(super::answer(head, Answer::full(read)))
 }
 
 async fn collect(mut body: Incoming) -> Result<Bytes, Refusal> {

@@ -18,7 +18,7 @@ async fn a_call_is_answered_and_booked_as_the_provider_reported_it(database: Tes
         answer.header("x-request-id").unwrap()
     );
     assert_eq!(calls[0].total_tokens, 18);
-    let sent = app.provider.last();
+    let sent = app.last_sent();
     let bearer = format!("Bearer {CREDENTIAL}");
     assert_eq!(sent.header("authorization"), Some(bearer.as_str()));
     assert_eq!(sent.body, chat_body("").as_bytes());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 use tollgate::app::App;
 use tollgate::config::{Config, Sources};
 use tollgate::domain::key::PlainKey;
@@ -21,7 +22,7 @@ use tollgate::store::usage::{self, CallsQuery};
 
 use super::client::Client;
 use super::db::TestDb;
-use crate::provider::Provider;
+use crate::provider::{Call, Provider, Seen};
 
 /// The credential that the gateway shows the provider; must never reach a client.
 pub const CREDENTIAL: &str = "sk-provider-canary-7f3a";
@@ -77,7 +78,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = Client::new(listener.local_addr().unwrap());
         let lifecycle = app.lifecycle();
-        let running = tokio::task::spawn(async move { app.run(listener).await.unwrap() });
+        let running = TaskTracker::new().spawn(async move { app.run(listener).await.unwrap() });
         Self {
             provider,
             client,
@@ -125,6 +126,17 @@ impl TestApp {
             id: key.id,
             secret: plain.expose().to_owned(),
         }
+    }
+
+    /// The calls that reached the provider; it is also asked for its list of models.
+    pub fn sent(&self) -> Vec<Call> {
+        let calls = self.provider.calls().into_iter();
+        calls.filter(|call| call.seen.method == "POST").collect()
+    }
+
+    /// The call that reached the provider last.
+    pub fn last_sent(&self) -> Seen {
+        self.sent().pop().expect("a call reached the provider").seen
     }
 
     /// The calls that are booked, newest first, once there are `count` of them.
