@@ -2,6 +2,7 @@
 
 mod authentication;
 mod bodies;
+mod cache;
 mod calls;
 mod connections;
 mod departures;
@@ -9,6 +10,8 @@ mod errors;
 mod framing;
 mod limits;
 mod models;
+mod quotas;
+mod rate_limits;
 mod shutdown;
 mod streams;
 mod upstream_faults;

@@ -1,0 +1,96 @@
+//! A TCP forwarder before a server, to take the server away: cut, so that every connection breaks
+//! and new ones are closed, or frozen, so that nothing moves and nobody is told.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::db::TestDb;
+
+/// A running forwarder; it ends with the test's runtime.
+pub struct Proxy(Arc<watch::Sender<State>>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Cut,
+    Frozen,
+}
+
+impl Proxy {
+    /// Stands between `database`, a Postgres, and whoever uses its URL from now on.
+    pub async fn before(database: &mut TestDb) -> Self {
+        let (user, rest) = database.url.split_once('@').unwrap();
+        let (server, name) = rest.split_once('/').unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (server, url) = (
+            server.to_owned(),
+            format!("{user}@127.0.0.1:{port}/{name}?sslmode=disable"),
+        );
+        database.url = url;
+        let state = Arc::new(watch::Sender::new(State::Open));
+        TaskTracker::new().spawn(accept(listener, server, Arc::clone(&state)));
+        Self(state)
+    }
+
+    /// Everything works.
+    pub fn open(&self) {
+        self.0.send_replace(State::Open);
+    }
+
+    /// Every connection breaks.
+    pub fn cut(&self) {
+        self.0.send_replace(State::Cut);
+    }
+
+    /// Nothing moves.
+    pub fn freeze(&self) {
+        self.0.send_replace(State::Frozen);
+    }
+}
+
+async fn accept(listener: TcpListener, server: String, state: Arc<watch::Sender<State>>) {
+    let connections = TaskTracker::new();
+    while let Ok((client, _)) = listener.accept().await {
+        if *state.borrow() == State::Cut {
+            continue;
+        }
+        let (server, state) = (server.clone(), Arc::clone(&state));
+        connections.spawn(async move {
+            let _ = forward(client, &server, &state).await;
+        });
+    }
+}
+
+async fn forward(client: TcpStream, server: &str, state: &watch::Sender<State>) -> io::Result<()> {
+    let server = TcpStream::connect(server).await?;
+    let ((client, to_client), (server, to_server)) = (client.into_split(), server.into_split());
+    let mut cut = state.subscribe();
+    tokio::select! {
+        up = copy(client, to_server, state.subscribe()) => up,
+        down = copy(server, to_client, state.subscribe()) => down,
+        _ = cut.wait_for(|state| *state == State::Cut) => Ok(()),
+    }
+}
+
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<State>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let count = from.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        let _ = state.wait_for(|state| *state != State::Frozen).await;
+        to.write_all(&buffer[..count]).await?;
+    }
+}
