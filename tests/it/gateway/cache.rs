@@ -176,3 +176,8 @@ async fn while_postgres_refuses_known_keys_work_for_the_grace_and_nothing_is_los
 async fn while_postgres_hangs_known_keys_work_for_the_grace_and_nothing_is_lost() {
     without_the_store(Proxy::freeze).await;
 }
+
+#[tokio::test]
+async fn a_postgres_that_moved_is_found_again_though_old_connections_never_end() {
+    without_the_store(Proxy::strand).await;
+}
