@@ -2,6 +2,7 @@
 
 mod authentication;
 mod bodies;
+mod cache;
 mod calls;
 mod connections;
 mod departures;
@@ -11,6 +12,8 @@ mod framing;
 mod heads;
 mod limits;
 mod models;
+mod quotas;
+mod rate_limits;
 mod routes;
 mod routing;
 mod secrets;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::gateway::inspect::CallFacts;
+use crate::gateway::inspect::{CallFacts, Endpoint};
 use crate::gateway::model_access::Routed;
 
 /// One replacement; an empty range inserts.
@@ -30,7 +30,11 @@ pub(super) fn outgoing(routed: &Routed, asks_usage: bool, cap: Option<i64>) -> B
         edits.push(ask_for_usage(body, facts));
     }
     if let Some(cap) = cap {
-        let field = routed.route.provider.output_cap_field.as_str();
+        // The older endpoint knows only the older field.
+        let field = match routed.inspected.endpoint {
+            Endpoint::Completions => "max_tokens",
+            _ => routed.route.provider.output_cap_field.as_str(),
+        };
         edits.push(limit_output(body, facts, field, cap));
     }
     splice(body, edits)
