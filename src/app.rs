@@ -100,7 +100,8 @@ impl App {
         stop.cancel();
         writing.await?;
         watching.iter().for_each(JoinHandle::abort);
-        db.close().await;
+        // One that hangs would never let go of its connections.
+        let _ = tokio::time::timeout(LAST_WORDS, db.close()).await;
         Ok(())
     }
 }

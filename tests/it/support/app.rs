@@ -67,9 +67,13 @@ impl TestApp {
     /// On `database`, in front of `provider` (which serves every model), with `extra` TOML.
     /// `extra` may begin with further keys of the provider.
     pub async fn with(database: TestDb, provider: Provider, extra: &str) -> Self {
+        Self::at(Clock::default(), database, provider, extra).await
+    }
+
+    /// The same by a clock of the test's own.
+    pub async fn at(clock: Clock, database: TestDb, provider: Provider, extra: &str) -> Self {
         let data = TempDir::new().unwrap();
         let config = config(data.path(), &database.url, &provider.base_url(), extra);
-        let clock = Clock::default();
         let now = clock.now();
         let organisation = organisations::create(&database.db, "Acme", &Limits::default(), now)
             .await
