@@ -37,6 +37,7 @@ pub struct Callers {
     generation: RwLock<u64>,
     store_seen: Mutex<Instant>,
     is_store_lost: AtomicBool,
+    is_open: AtomicBool,
     grace: Duration,
 }
 
@@ -56,7 +57,7 @@ pub enum LookupError {
 }
 
 impl Callers {
-    /// An empty cache. `grace` is how long it answers from memory while the store is away.
+    /// An empty cache that knows nobody until it is [opened](Self::open). `grace` is how long it answers from memory while the store is away.
     pub fn new(db: Db, ledger: Arc<Ledger>, limiters: Arc<Limiters>, grace: Duration) -> Arc<Self> {
         Arc::new(Self {
             db,
@@ -67,8 +68,15 @@ impl Callers {
             generation: RwLock::new(0),
             store_seen: Mutex::new(Instant::now()),
             is_store_lost: AtomicBool::new(false),
+            is_open: AtomicBool::new(false),
             grace,
         })
+    }
+
+    /// Begins to look callers up: the store is migrated, and this process may serve from it.
+    pub fn open(&self) {
+        self.store_answered();
+        self.is_open.store(true, Ordering::Release);
     }
 
     /// The caller that `secret` belongs to. Whether it may call now is for the caller to check.
@@ -122,6 +130,9 @@ impl Callers {
     }
 
     async fn read(&self, secret: &SecretHash) -> Result<Entry, StoreError> {
+        if !self.is_open.load(Ordering::Acquire) {
+            return Err(StoreError::unavailable(&"the store is not open yet"));
+        }
         let _place = self
             .lookups
             .acquire()
