@@ -110,7 +110,8 @@ impl App {
         } else {
             watching.abort();
         }
-        db.close().await;
+        // One that hangs would never let go of its connections.
+        let _ = tokio::time::timeout(LAST_WORDS, db.close()).await;
         Ok(())
     }
 }
@@ -139,14 +140,10 @@ async fn serve(
     };
     lifecycle.stop_now();
     if !is_finished {
-        if tokio::time::timeout(LAST_WORDS, serving.as_mut())
-            .await
-            .is_err()
-        {
-            server.cut();
-            // What is cut settles as it is dropped, and only then is everything there to be booked.
-            serving.await;
-        }
+        let _ = tokio::time::timeout(LAST_WORDS, serving.as_mut()).await;
+        server.cut();
+        // What is cut settles as it is dropped, and only then is everything there to be booked.
+        serving.await;
     }
 }
 

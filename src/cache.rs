@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::domain::key::SecretHash;
 use crate::gateway::Limiters;
@@ -25,6 +26,12 @@ const MOST_KEYS: usize = 100_000;
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 /// Look-ups at once: a flood of unknown keys must not take the store's connections.
 const LOOKUPS: usize = 8;
+/// How long a call waits for its caller, its place in the queue included.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often a key is read again because something changed meanwhile.
+const TRIES: usize = 3;
+/// The store counts as away no earlier, however strict: it is asked every quarter of this.
+const LEAST_GRACE: Duration = Duration::from_secs(1);
 
 /// All callers that are known or known to be unknown.
 pub struct Callers {
@@ -35,7 +42,8 @@ pub struct Callers {
     lookups: Semaphore,
     /// Counts changes seen. An entry read before a change is never kept after it.
     generation: RwLock<u64>,
-    store_seen: Mutex<Instant>,
+    /// Until when all changes are known.
+    followed: Mutex<Instant>,
     is_store_lost: AtomicBool,
     is_open: AtomicBool,
     grace: Duration,
@@ -57,7 +65,8 @@ pub enum LookupError {
 }
 
 impl Callers {
-    /// An empty cache that knows nobody until it is [opened](Self::open). `grace` is how long it answers from memory while the store is away.
+    /// An empty cache that knows nobody until it is [opened](Self::open). `grace` is how long it
+    /// answers from memory while the store is away.
     pub fn new(db: Db, ledger: Arc<Ledger>, limiters: Arc<Limiters>, grace: Duration) -> Arc<Self> {
         Arc::new(Self {
             db,
@@ -66,16 +75,16 @@ impl Callers {
             entries: Cache::new(MOST_KEYS),
             lookups: Semaphore::new(LOOKUPS),
             generation: RwLock::new(0),
-            store_seen: Mutex::new(Instant::now()),
+            followed: Mutex::new(Instant::now()),
             is_store_lost: AtomicBool::new(false),
             is_open: AtomicBool::new(false),
-            grace,
+            grace: grace.max(LEAST_GRACE),
         })
     }
 
     /// Begins to look callers up: the store is migrated, and this process may serve from it.
     pub fn open(&self) {
-        self.store_answered();
+        self.followed(Instant::now());
         self.is_open.store(true, Ordering::Release);
     }
 
@@ -108,55 +117,63 @@ impl Callers {
         self.entries.is_empty()
     }
 
-    /// The first to ask reads; who asks meanwhile waits for the same answer.
+    /// The first to ask reads; who asks meanwhile waits for the same answer, but not for ever.
     async fn load(&self, secret: &SecretHash) -> Result<Entry, LookupError> {
+        let loaded = timeout(PATIENCE, self.load_first(secret)).await;
+        let loaded = loaded.unwrap_or_else(|late| Err(StoreError::unavailable(&late)));
+        loaded.map_err(|error| {
+            tracing::error!(%error, "a key could not be looked up");
+            LookupError::Unavailable
+        })
+    }
+
+    async fn load_first(&self, secret: &SecretHash) -> Result<Entry, StoreError> {
         let guard = match self.entries.get_value_or_guard_async(secret).await {
             Ok(entry) => return Ok(entry),
             Err(guard) => guard,
         };
+        let mut tries = 0;
         loop {
             let before = *self.generation.read();
-            let entry = self.read(secret).await.map_err(|error| {
-                tracing::error!(%error, "a key could not be looked up");
-                LookupError::Unavailable
-            })?;
+            let entry = self.read(secret, before).await?;
             let now = self.generation.read();
             if *now == before {
                 // A change that comes now waits for this lock, and finds the entry to drop.
                 let _ = guard.insert(entry.clone());
                 return Ok(entry);
             }
+            tries += 1;
+            if tries == TRIES {
+                // Good enough for this one call, which came before it was read.
+                return Ok(entry);
+            }
         }
     }
 
-    async fn read(&self, secret: &SecretHash) -> Result<Entry, StoreError> {
+    async fn read(&self, secret: &SecretHash, as_of: u64) -> Result<Entry, StoreError> {
         if !self.is_open.load(Ordering::Acquire) {
             return Err(StoreError::unavailable(&"the store is not open yet"));
         }
-        let _place = self
-            .lookups
-            .acquire()
-            .await
-            .map_err(|closed| StoreError::unavailable(&closed))?;
-        let row = find_by_secret(&self.db, secret).await?;
-        self.store_answered();
-        let Some(row) = row else {
+        let place = self.lookups.acquire().await;
+        let _place = place.map_err(|closed| StoreError::unavailable(&closed))?;
+        let Some(row) = find_by_secret(&self.db, secret).await? else {
             return Ok(Entry::Unknown {
                 until: Instant::now() + UNKNOWN_FOR,
             });
         };
-        let caller = Caller::build(row, &self.limiters, &self.ledger).await?;
+        let caller = Caller::build(row, as_of, &self.limiters, &self.ledger).await?;
         Ok(Entry::Known(Arc::new(caller)))
     }
 
-    fn store_answered(&self) {
-        *self.store_seen.lock() = Instant::now();
-        self.is_store_lost.store(false, Ordering::Relaxed);
+    /// Every change up to `at` is known.
+    fn followed(&self, at: Instant) {
+        *self.followed.lock() = at;
+        self.judge_store();
     }
 
     /// Looks at the clock, which calls need not do.
     fn judge_store(&self) {
-        let is_lost = self.store_seen.lock().elapsed() > self.grace;
+        let is_lost = self.followed.lock().elapsed() > self.grace;
         self.is_store_lost.store(is_lost, Ordering::Relaxed);
     }
 }

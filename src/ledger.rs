@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -20,9 +21,13 @@ use crate::store::{Db, StoreError, budgets};
 mod budget;
 mod flush;
 mod hold;
+mod refusals;
+#[cfg(test)]
+mod tests;
 
 pub use budget::Budget;
 pub use hold::{Hold, Intent, Report};
+pub use refusals::Refusals;
 
 use budget::Draws;
 
@@ -51,10 +56,14 @@ pub struct Ledger {
     /// Counts forgotten budgets: what was read from the store before is not to be trusted after.
     forgotten: AtomicU64,
     settled: flush::Settled,
+    refusals: Arc<Refusals>,
 }
 
 /// Calls that may wait to be written while the store is away; about 500 bytes each.
 const MOST_UNWRITTEN: usize = 500_000;
+
+/// How long budgets may take to be read: a store that hangs counts as away.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often a hold is tried again when another call was faster between look and take.
 const TRIES: usize = 8;
@@ -68,21 +77,32 @@ impl Ledger {
             budgets: Mutex::default(),
             forgotten: AtomicU64::new(0),
             settled: flush::Settled::default(),
+            refusals: Arc::default(),
         })
     }
 
     /// The budgets of `scope`: one for each of its `limits`, and those whose limit was removed in
-    /// this period, because their counting goes on.
-    pub async fn cover(&self, scope: ScopeId, limits: &Limits) -> Result<Arc<Cover>, StoreError> {
+    /// this period, because their counting goes on. `as_of` orders reads of the same limits: what
+    /// was read before an edit never replaces what was read after it.
+    pub async fn cover(
+        &self,
+        scope: ScopeId,
+        limits: &Limits,
+        as_of: u64,
+    ) -> Result<Arc<Cover>, StoreError> {
         loop {
             let before = self.forgotten.load(Ordering::Acquire);
             let now = self.clock.now();
-            let rows = self.rows(scope, limits, now).await?;
+            let reading = tokio::time::timeout(PATIENCE, self.rows(scope, limits, now)).await;
+            let rows = reading.map_err(|late| StoreError::unavailable(&late))??;
             let mut kept = self.budgets.lock();
             if before == self.forgotten.load(Ordering::Acquire) {
                 let ends = rows.iter().filter_map(|row| row.key.period.end(now));
                 let until = ends.min().unwrap_or(Timestamp(i64::MAX));
-                let budgets = rows.into_iter().map(|row| row.enter(&mut kept)).collect();
+                let budgets = rows
+                    .into_iter()
+                    .map(|row| row.enter(&mut kept, as_of))
+                    .collect();
                 return Ok(Arc::new(Cover { until, budgets }));
             }
         }
@@ -135,8 +155,10 @@ impl Ledger {
             let cap = cap.unwrap_or(need.cap);
             match draw(budgets(), need.hold(cap)) {
                 Ok(draws) => return Ok(Hold::new(self, intent, need, cap, draws)),
-                Err(short) if short.is_hopeless(&need) => return Err(Shortage::Exhausted(short)),
                 Err(short) => refused = Some(short),
+            }
+            if let Some(exhausted) = budgets().find(|budget| budget.is_hopeless(&need)) {
+                return Err(Shortage::Exhausted(Arc::clone(exhausted)));
             }
         }
         refused.map_or(Err(Shortage::Backlog), |short| Err(Shortage::Held(short)))
@@ -152,6 +174,11 @@ impl Ledger {
             standings.map(|standing| standing.left).min()
         };
         covers.filter_map(least).min()
+    }
+
+    /// Where calls that draw from no budget are counted.
+    pub fn refusals(&self) -> Arc<Refusals> {
+        Arc::clone(&self.refusals)
     }
 
     fn settle(&self, event: Event) {
@@ -199,10 +226,10 @@ struct Opened {
 
 impl Opened {
     /// The budget in memory, which knows more than the row, with the row's amount.
-    fn enter(self, kept: &mut HashMap<BudgetKey, Arc<Budget>>) -> Arc<Budget> {
+    fn enter(self, kept: &mut HashMap<BudgetKey, Arc<Budget>>, as_of: u64) -> Arc<Budget> {
         let fresh = || Arc::new(Budget::new(self.row.id, self.key, self.row.used));
         let budget = kept.entry(self.key).or_insert_with(fresh);
-        budget.set_amount(self.amount);
+        budget.set_amount(self.amount, as_of);
         Arc::clone(budget)
     }
 }

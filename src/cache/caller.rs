@@ -1,6 +1,7 @@
 //! A key with everything that a call through it needs to know, as it was read together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -12,9 +13,12 @@ use crate::domain::tenant::{
 };
 use crate::domain::time::Timestamp;
 use crate::gateway::{Gates, Limiters};
-use crate::ledger::{Cover, Ledger};
+use crate::ledger::{Cover, Ledger, Refusals};
 use crate::store::StoreError;
 use crate::store::callers::CallerRow;
+
+/// How long a call waits for the budgets of a new period.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The owner of a secret.
 pub struct Caller {
@@ -35,6 +39,7 @@ pub struct Caller {
     /// When this secret stops working, if the key was rotated away from it.
     pub grace_until: Option<Timestamp>,
     scopes: [Scope; 3],
+    refusals: Arc<Refusals>,
 }
 
 /// What limits a call at one level.
@@ -45,13 +50,17 @@ pub struct Scope {
     pub gates: Gates,
     limits: Limits,
     models: ModelAccess,
+    /// Which reading of the store the limits are from.
+    as_of: u64,
     cover: ArcSwap<Cover>,
+    opening: tokio::sync::Mutex<()>,
 }
 
 impl Caller {
-    /// Makes a row ready for calls.
+    /// Makes a row ready for calls. Of two rows, the one with the greater `as_of` was read later.
     pub async fn build(
         row: CallerRow,
+        as_of: u64,
         limiters: &Limiters,
         ledger: &Ledger,
     ) -> Result<Self, StoreError> {
@@ -71,8 +80,9 @@ impl Caller {
             (ScopeId::Project(project.id), project.limits, project.models),
             (ScopeId::Key(key.id), key.limits, key.models),
         ];
-        let [outer, middle, inner] = levels
-            .map(|(id, limits, models)| Scope::build(id, limits, models.as_deref(), limiters));
+        let [outer, middle, inner] = levels.map(|(id, limits, models)| {
+            Scope::build(id, limits, models.as_deref(), as_of, limiters)
+        });
         let scopes = [outer?, middle?, inner?];
         for scope in &scopes {
             scope.open(ledger).await?;
@@ -87,6 +97,7 @@ impl Caller {
             expires_at: key.expires_at,
             grace_until,
             scopes,
+            refusals: ledger.refusals(),
         })
     }
 
@@ -100,6 +111,12 @@ impl Caller {
         self.scopes.iter().all(|scope| scope.models.allows(model))
     }
 
+    /// Counts a call of its that came at `at` and reached no provider.
+    pub fn refused(&self, at: Timestamp, code: &'static str) {
+        self.refusals
+            .count(self.organisation_id, self.key_id, at, code);
+    }
+
     /// The budgets that cover its calls, as last seen.
     pub fn covers(&self) -> impl Iterator<Item = Arc<Cover>> {
         self.scopes.iter().map(|scope| scope.cover.load_full())
@@ -111,6 +128,7 @@ impl Scope {
         id: ScopeId,
         limits: Limits,
         models: Option<&[String]>,
+        as_of: u64,
         limiters: &Limiters,
     ) -> Result<Self, StoreError> {
         let models = ModelAccess::compile(models);
@@ -119,7 +137,9 @@ impl Scope {
             gates: limiters.gates(id, &limits),
             limits,
             models: models.map_err(|error| StoreError::corrupt(&error))?,
+            as_of,
             cover: ArcSwap::new(Cover::none()),
+            opening: tokio::sync::Mutex::default(),
         })
     }
 
@@ -129,11 +149,22 @@ impl Scope {
         if !cover.is_over(now) {
             return Ok(cover);
         }
+        let reopening = tokio::time::timeout(PATIENCE, self.reopen(ledger, now)).await;
+        reopening.map_err(|late| StoreError::unavailable(&late))?
+    }
+
+    /// The first call of a period opens its budgets; others wait for that.
+    async fn reopen(&self, ledger: &Ledger, now: Timestamp) -> Result<Arc<Cover>, StoreError> {
+        let _turn = self.opening.lock().await;
+        let cover = self.cover.load_full();
+        if !cover.is_over(now) {
+            return Ok(cover);
+        }
         self.open(ledger).await
     }
 
     async fn open(&self, ledger: &Ledger) -> Result<Arc<Cover>, StoreError> {
-        let cover = ledger.cover(self.id, &self.limits).await?;
+        let cover = ledger.cover(self.id, &self.limits, self.as_of).await?;
         self.cover.store(Arc::clone(&cover));
         Ok(cover)
     }

@@ -3,28 +3,43 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Callers, Entry};
 use crate::store::{StoreError, changes};
 
 const EVERY: Duration = Duration::from_millis(250);
+/// How long the store may take to answer: one that hangs counts as away and is asked anew.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PRUNE_EVERY: Duration = Duration::from_mins(1);
 
 impl Callers {
-    /// Follows changes for ever.
+    /// Follows changes for ever, and says when that has not worked for too long.
     pub async fn follow(self: Arc<Self>) {
+        let judging = async {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                self.judge_store();
+            }
+        };
+        tokio::join!(self.follow_changes(), self.prune_limiters(), judging);
+    }
+
+    async fn follow_changes(&self) {
         let mut seen = None;
         let mut listener = self.listen().await;
         loop {
-            if let Err(error) = self.catch_up(&mut seen).await {
+            let caught_up = timeout(PATIENCE, self.catch_up(&mut seen)).await;
+            let caught_up = caught_up.unwrap_or_else(|late| Err(StoreError::unavailable(&late)));
+            if let Err(error) = caught_up {
                 tracing::warn!(%error, "changes of keys cannot be read; known keys work on for a while");
             }
-            self.judge_store();
             match &mut listener {
                 Some(changes) => {
-                    if let Ok(Err(_)) = tokio::time::timeout(EVERY, changes.recv()).await {
+                    if let Ok(Err(_)) = timeout(EVERY, changes.recv()).await {
                         tokio::time::sleep(EVERY).await;
                     }
                 }
@@ -33,25 +48,34 @@ impl Callers {
         }
     }
 
+    async fn prune_limiters(&self) {
+        loop {
+            tokio::time::sleep(PRUNE_EVERY).await;
+            self.limiters.prune();
+        }
+    }
+
     /// Polling alone is enough, so a database that cannot be listened to is only polled.
     async fn listen(&self) -> Option<changes::Listener> {
-        changes::listen(&self.db).await.ok().flatten()
+        let listening = timeout(PATIENCE, changes::listen(&self.db)).await;
+        listening.ok()?.ok()?
     }
 
     async fn catch_up(&self, seen: &mut Option<i64>) -> Result<(), StoreError> {
+        let asked = Instant::now();
         let Some(last) = *seen else {
             // Nothing read before this moment is kept, whatever the list held then.
             *seen = Some(changes::head(&self.db).await?);
             self.forget_all();
-            self.store_answered();
+            self.followed(asked);
             return Ok(());
         };
         let changes = changes::since(&self.db, last).await?;
-        self.store_answered();
         if let Some(newest) = changes.last() {
             self.forget(&changes.iter().map(|change| change.subject).collect());
             *seen = Some(newest.id);
         }
+        self.followed(asked);
         Ok(())
     }
 
@@ -66,7 +90,6 @@ impl Callers {
                 .iter()
                 .any(|scope| subjects.contains(&scope.id.uuid())),
         });
-        self.limiters.prune();
     }
 
     fn forget_all(&self) {

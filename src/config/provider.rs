@@ -90,7 +90,7 @@ impl Provider {
     pub(super) fn simulated(address: SocketAddr, models: &[&str]) -> Result<Self, ConfigError> {
         let raw = RawProvider {
             name: "sandbox".to_owned(),
-            protocol: Protocol::OpenAi,
+            protocol: Protocol::default(),
             base_url: format!("http://{address}/v1"),
             api_key: None,
             models: models.iter().map(ToString::to_string).collect(),

@@ -38,7 +38,7 @@ fn refused(files: &[&str], variables: Variables<'_>) -> String {
 
 fn provider(lines: &str) -> String {
     format!(
-        "[[providers]]\nname = \"p\"\nprotocol = \"openai\"\n\
+        "[[providers]]\nname = \"p\"\n\
          base_url = \"https://p.example/v1\"\nmodels = [\"*\"]\n{lines}\n"
     )
 }

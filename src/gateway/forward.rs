@@ -98,7 +98,7 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
     let headers = std::mem::take(&mut inspected.head.headers);
     let headers = headers::to_provider(headers, provider.credential.as_ref());
     let adds_usage = provider.takes_stream_options() && body::adds_usage(&inspected.facts);
-    held.hold.dispatch();
+    held.dispatch();
     if adds_usage {
         let outcome = ask(&upstream, &held, headers.clone(), true).await;
         if !is_about_stream_options(&outcome) {

@@ -46,10 +46,14 @@ where
 
     fn call(&mut self, known: Known) -> Answering {
         let (caller, record) = (Arc::clone(&known.caller), Arc::clone(&known.call.record));
+        let at = known.call.at;
         let answering = self.0.call(known);
         Box::pin(async move {
             let mut response = answering.await.unwrap_or_else(|refusal| {
                 record.refused(refusal.code());
+                if !record.is_settled() {
+                    caller.refused(at, refusal.code());
+                }
                 refusal.respond()
             });
             write(response.headers_mut(), &caller);

@@ -27,6 +27,14 @@ pub struct Held {
     pub hold: Hold,
 }
 
+impl Held {
+    /// The call is about to be handed to its provider: from here on it costs something.
+    pub fn dispatch(&mut self) {
+        self.hold.dispatch();
+        self.limited.permit.dispatch();
+    }
+}
+
 /// See the module.
 #[derive(Clone)]
 pub struct QuotaLayer {

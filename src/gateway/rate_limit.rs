@@ -33,9 +33,10 @@ pub struct Limited {
     pub permit: Permit,
 }
 
-/// What a call took from its rate limits. Dropped unsettled, its tokens go back.
+/// What a call took from its rate limits. Dropped unsettled, its tokens go back if it was not sent.
 #[derive(Default)]
 pub struct Permit {
+    is_sent: bool,
     tokens: SmallVec<[Taken; 1]>,
     places: SmallVec<[Place; 1]>,
 }
@@ -49,10 +50,23 @@ pub struct RateLimitLayer;
 pub struct RateLimit<S>(S);
 
 impl Permit {
+    /// The call is about to be handed to its provider: from here on it uses something.
+    pub fn dispatch(&mut self) {
+        self.is_sent = true;
+    }
+
     /// Corrects the estimate taken at admission by what the call really used.
     pub fn settle(&mut self, used: i64) {
         for taken in self.tokens.drain(..) {
             taken.correct(used);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.is_sent {
+            self.tokens.drain(..).for_each(Taken::keep);
         }
     }
 }

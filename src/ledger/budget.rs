@@ -23,6 +23,8 @@ pub struct Budget {
 struct Balance {
     /// `None`: counted, not limited.
     amount: Option<i64>,
+    /// Which read of the limits the amount is from.
+    as_of: u64,
     used: i64,
     held: i64,
     open: i64,
@@ -43,6 +45,7 @@ impl Budget {
     pub fn new(row: Uuid, key: BudgetKey, used: i64) -> Self {
         let balance = Balance {
             amount: None,
+            as_of: 0,
             used,
             held: 0,
             open: 0,
@@ -54,9 +57,13 @@ impl Budget {
         }
     }
 
-    /// Applies an edit of the limit.
-    pub fn set_amount(&self, amount: Option<i64>) {
-        self.balance.lock().amount = amount;
+    /// Applies an edit of the limit, unless a later one is known.
+    pub fn set_amount(&self, amount: Option<i64>, as_of: u64) {
+        let mut balance = self.balance.lock();
+        if as_of >= balance.as_of {
+            balance.amount = amount;
+            balance.as_of = as_of;
+        }
     }
 
     /// The limit, if there is one.
@@ -106,7 +113,7 @@ impl Budget {
             return None;
         }
         balance.held = balance.held.saturating_add(wanted);
-        balance.open += 1;
+        balance.open = balance.open.saturating_add(1);
         Some(Draw {
             budget: Arc::clone(self),
             held: wanted,

@@ -63,6 +63,13 @@ impl Left {
     }
 }
 
+#[cfg(test)]
+impl Left {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().is_none()
+    }
+}
+
 async fn close(mut stream: TcpStream) {
     let shut = std::future::poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await;
     let mut unwanted = [0; 8192];

@@ -90,11 +90,12 @@ impl GuardedIo {
 
     fn deadline(&self) -> Option<Instant> {
         let owed = match self.owes {
-            Owes::Anything(since) => Some(since + self.deadlines.idle),
-            Owes::Head(since) => Some(since + self.deadlines.head),
+            Owes::Anything(since) => since.checked_add(self.deadlines.idle),
+            Owes::Head(since) => since.checked_add(self.deadlines.head),
             Owes::Nothing => None,
         };
-        let stalled = self.stalled.map(|since| since + self.deadlines.write);
+        let write = self.deadlines.write;
+        let stalled = self.stalled.and_then(|since| since.checked_add(write));
         owed.into_iter().chain(stalled).min()
     }
 
@@ -188,5 +189,41 @@ impl AsyncWrite for GuardedIo {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.get_mut().stream().poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::super::farewell::Left;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _peer = TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let deadlines = Deadlines {
+            head: Duration::from_mins(1),
+            idle: Duration::from_mins(1),
+            write: Duration::from_millis(50),
+        };
+        let left = Left::default();
+        let stream = Farewell::new(stream, left.clone());
+        let mut io = GuardedIo::new(stream, deadlines, InFlight::default());
+        // The timer of a socket without short deadlines first fires late.
+        io.timer = Box::pin(tokio::time::sleep(deadlines.write));
+        let mut write =
+            async || std::future::poll_fn(|cx| Pin::new(&mut io).poll_write(cx, &[0; 65536])).await;
+        let given_up = loop {
+            if let Err(error) = write().await {
+                break error;
+            }
+        };
+        assert_eq!(given_up.kind(), ErrorKind::TimedOut);
+        drop(io);
+        assert!(left.is_empty());
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod domain;
 mod gateway;
 mod provider;
 mod store;

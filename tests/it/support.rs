@@ -3,3 +3,5 @@
 pub mod app;
 pub mod client;
 pub mod db;
+pub mod h2;
+pub mod link;

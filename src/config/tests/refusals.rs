@@ -49,6 +49,7 @@ fn a_value_of_the_wrong_kind_is_named() {
         ("server = 1", "server"),
         ("database_url = \"mysql://h/d\"", "database_url"),
         ("[[providers]]\nname = \"p\"", "base_url"),
+        (&provider("protocol = \"smtp\""), "smtp"),
     ] {
         let message = refused(&[text], &[]);
         assert!(message.contains(key), "{text}: {message}");

@@ -86,6 +86,11 @@ impl Record {
         self.facts.lock().charge = Some(*charge);
     }
 
+    /// Whether it reached the ledger.
+    pub fn is_settled(&self) -> bool {
+        self.facts.lock().charge.is_some()
+    }
+
     pub(super) fn answered(&self, status: StatusCode) {
         self.facts.lock().status = Some(status);
     }

@@ -11,10 +11,12 @@ pub(super) async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Refusal
     let Some(first) = next(&mut body).await? else {
         return Ok(Bytes::new());
     };
+    // Before the next piece is waited for: it may never come.
+    let first = within(first, limit)?;
     let Some(second) = next(&mut body).await? else {
-        return within(first, limit);
+        return Ok(first);
     };
-    let mut all = BytesMut::from(within(first, limit)?);
+    let mut all = BytesMut::from(first);
     let mut piece = Some(second);
     while let Some(bytes) = piece {
         if all.len() + bytes.len() > limit {

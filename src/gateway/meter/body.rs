@@ -26,7 +26,7 @@ const JOINED: usize = 16 * 1024;
 /// The connection's task hands over one frame a turn, so a burst is seen only by letting it run.
 /// Two turns make a burst of 50 events cost what nginx's does; measured in docs/performance.md.
 const TURNS: u8 = 2;
-/// No stream runs longer.
+/// No stream runs much longer.
 const LONGEST: Duration = Duration::from_hours(1);
 const OK: u16 = 200;
 
@@ -39,7 +39,8 @@ pub struct MeteredBody {
     /// Output tokens at which the stream is cut.
     overrun: Option<i64>,
     began: Instant,
-    heard: Instant,
+    /// Whether anything came since the timer was set: cheaper than a look at the clock a frame.
+    is_heard: bool,
     idle: Option<Pin<Box<Sleep>>>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     patience: Option<Duration>,
@@ -63,15 +64,14 @@ impl MeteredBody {
         patience: Option<Duration>,
         lifecycle: Arc<Lifecycle>,
     ) -> Self {
-        let now = Instant::now();
         Self {
             upstream: Some(upstream),
             scanner: Scanner::new(hides_usage),
             tab: Some(tab),
             joined: Joined::default(),
             overrun,
-            began: now,
-            heard: now,
+            began: Instant::now(),
+            is_heard: false,
             idle: None,
             stop: Box::pin(lifecycle.stopped()),
             patience,
@@ -85,6 +85,7 @@ impl MeteredBody {
             return Poll::Ready(());
         };
         match Pin::new(upstream).poll_frame(cx) {
+            Poll::Pending if self.joined.len() > 0 => return Poll::Pending,
             Poll::Pending => return self.poll_deadlines(cx),
             Poll::Ready(Some(Ok(frame))) => self.take(frame),
             Poll::Ready(Some(Err(_))) => self.broke(),
@@ -95,7 +96,7 @@ impl MeteredBody {
 
     fn take(&mut self, frame: Frame<Bytes>) {
         let Ok(bytes) = frame.into_data() else { return };
-        self.heard = Instant::now();
+        self.is_heard = true;
         if let Some(tab) = &mut self.tab {
             tab.saw_byte();
         }
@@ -135,16 +136,23 @@ impl MeteredBody {
             self.fail(&Refusal::ShuttingDown);
             return Poll::Ready(());
         }
-        let heard = self.heard;
-        let idle = self
+        let idle = || Box::pin(tokio::time::sleep(IDLE));
+        while self
             .idle
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(IDLE)));
-        while idle.as_mut().poll(cx).is_ready() {
-            if heard.elapsed() >= IDLE {
+            .get_or_insert_with(idle)
+            .as_mut()
+            .poll(cx)
+            .is_ready()
+        {
+            self.idle = None;
+            if !std::mem::take(&mut self.is_heard) {
                 self.fail(&Refusal::UpstreamTimeout);
                 return Poll::Ready(());
             }
-            idle.as_mut().reset((heard + IDLE).into());
+            if self.began.elapsed() > LONGEST {
+                self.cut_short();
+                return Poll::Ready(());
+            }
         }
         Poll::Pending
     }
@@ -175,7 +183,7 @@ impl MeteredBody {
 
     fn is_overrun(&self) -> bool {
         let delivered = self.scanner.seen().delivered();
-        self.overrun.is_some_and(|most| delivered > most) || self.heard - self.began > LONGEST
+        self.overrun.is_some_and(|most| delivered > most)
     }
 
     /// The provider does not stop where it was told to: the client gets what it asked for.

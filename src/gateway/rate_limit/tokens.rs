@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 
 use super::gates::RateStanding;
 
-const MICRO: i64 = 1_000_000;
-const MINUTE_IN_MICROS: i64 = 60 * MICRO;
+/// What one token is in parts: so many flow in a nanosecond as the limit allows tokens a minute, and
+/// nothing is lost to rounding, however often the level is looked at.
+const TOKEN: i128 = 60_000_000_000;
 
 /// The bucket of one scope and limit.
 pub struct TokenBucket {
@@ -19,12 +20,12 @@ pub struct TokenBucket {
 }
 
 struct Level {
-    /// Micro-tokens; negative in debt.
-    balance: i64,
+    /// Parts of tokens; negative in debt.
+    balance: i128,
     at: Instant,
 }
 
-/// An estimate taken from a bucket; goes back when dropped uncorrected.
+/// An estimate taken from a bucket. Dropped uncorrected it goes back, unless the call was sent.
 pub struct Taken {
     bucket: Arc<TokenBucket>,
     estimate: i64,
@@ -33,7 +34,7 @@ pub struct Taken {
 impl TokenBucket {
     /// A full bucket.
     pub fn new(limit: u32, now: Instant) -> Self {
-        let balance = i64::from(limit) * MICRO;
+        let balance = i128::from(limit) * TOKEN;
         Self {
             limit,
             level: Mutex::new(Level { balance, at: now }),
@@ -47,7 +48,7 @@ impl TokenBucket {
         if level.balance <= 0 {
             return Err(self.time_for(1 - level.balance));
         }
-        level.balance = level.balance.saturating_sub(estimate.saturating_mul(MICRO));
+        level.balance -= i128::from(estimate) * TOKEN;
         Ok(Taken {
             bucket: Arc::clone(self),
             estimate,
@@ -58,11 +59,11 @@ impl TokenBucket {
     pub fn standing(&self, now: Instant) -> RateStanding {
         let mut level = self.level.lock();
         level.refill(self.limit, now);
-        let remaining = (level.balance / MICRO).max(0);
+        let remaining = (level.balance / TOKEN).max(0);
         RateStanding {
             limit: self.limit,
             remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
-            reset: self.time_for(i64::from(self.limit) * MICRO - level.balance),
+            reset: self.time_for(self.most() - level.balance),
         }
     }
 
@@ -73,31 +74,27 @@ impl TokenBucket {
 
     fn give(&self, tokens: i64) {
         let mut level = self.level.lock();
-        let most = i64::from(self.limit) * MICRO;
-        level.balance = level
-            .balance
-            .saturating_add(tokens.saturating_mul(MICRO))
-            .min(most);
+        let given = level.balance + i128::from(tokens) * TOKEN;
+        level.balance = given.min(self.most());
     }
 
-    /// How long `micro` micro-tokens take to flow in, rounded up.
-    fn time_for(&self, micro: i64) -> Duration {
-        let micros = i128::from(micro.max(0)) * i128::from(MINUTE_IN_MICROS);
-        let rate = i128::from(self.limit.max(1)) * i128::from(MICRO);
-        Duration::from_micros(u64::try_from((micros + rate - 1) / rate).unwrap_or(u64::MAX))
+    fn most(&self) -> i128 {
+        i128::from(self.limit) * TOKEN
+    }
+
+    /// How long so many parts take to flow in, rounded up.
+    fn time_for(&self, parts: i128) -> Duration {
+        let rate = i128::from(self.limit.max(1));
+        let nanos = (parts.max(0) + rate - 1) / rate;
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }
 
 impl Level {
     fn refill(&mut self, limit: u32, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.at).as_micros();
-        let elapsed = i64::try_from(elapsed)
-            .unwrap_or(i64::MAX)
-            .min(i64::from(u32::MAX) * 100);
-        let inflow = i128::from(elapsed) * i128::from(limit) / 60;
-        let most = i64::from(limit) * MICRO;
-        let inflow = i64::try_from(inflow).unwrap_or(i64::MAX);
-        self.balance = self.balance.saturating_add(inflow).min(most);
+        let elapsed = now.saturating_duration_since(self.at).as_nanos();
+        let inflow = i128::from(u64::try_from(elapsed).unwrap_or(u64::MAX)) * i128::from(limit);
+        self.balance = (self.balance + inflow).min(i128::from(limit) * TOKEN);
         self.at = self.at.max(now);
     }
 }
@@ -106,6 +103,11 @@ impl Taken {
     /// Replaces the estimate by what was really used.
     pub fn correct(mut self, used: i64) {
         self.bucket.give(self.estimate.saturating_sub(used));
+        self.estimate = 0;
+    }
+
+    /// The call is sent: if nobody tells what it used, the estimate was.
+    pub fn keep(mut self) {
         self.estimate = 0;
     }
 }
@@ -149,5 +151,30 @@ mod tests {
         let later = now + Duration::from_hours(1);
         assert_eq!(bucket.standing(later).remaining, 600);
         assert!(bucket.is_full(later));
+    }
+    #[test]
+    fn looking_often_loses_nothing() {
+        let now = Instant::now();
+        let bucket = Arc::new(TokenBucket::new(1, now));
+        bucket.take(1, now).ok().unwrap().keep();
+        let wait = bucket.take(1, now).err().unwrap();
+        for step in 1..1000 {
+            bucket.standing(now + wait * step / 1000);
+        }
+        assert!(bucket.take(1, now + wait).is_ok());
+    }
+
+    #[test]
+    fn no_debt_is_too_deep() {
+        let now = Instant::now();
+        let bucket = Arc::new(TokenBucket::new(u32::MAX, now));
+        for _ in 0..3 {
+            let later = now + Duration::from_hours(24 * 365 * 100);
+            let taken = bucket.take(i64::MAX, later);
+            if let Ok(taken) = taken {
+                taken.correct(i64::MAX);
+            }
+            assert_eq!(bucket.standing(now).remaining, 0);
+        }
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use http::Method;
+use tollgate::domain::key::PlainKey;
 use tollgate::domain::tenant::{KeyStatus, OrganisationStatus};
-use tollgate::domain::time::Clock;
+use tollgate::domain::time::{Clock, Timestamp};
+use tollgate::store::Db;
 use tollgate::store::keys::{self, KeyPatch};
 use tollgate::store::organisations::{self, OrganisationPatch};
 
@@ -67,9 +69,13 @@ async fn a_key_is_taken_from_any_of_three_headers_but_not_two_different_ones() {
     for headers in accepted {
         assert_eq!(chat_with(&app, headers).await.status, 200);
     }
-    let conflicting: [&[(&str, &str)]; 2] = [
+    let other = format!("Bearer {}", two.secret);
+    let conflicting: [&[(&str, &str)]; 5] = [
         &[("authorization", &bearer), ("x-api-key", &two.secret)],
+        &[("x-api-key", &one.secret), ("api-key", &two.secret)],
         &[("authorization", &bearer), ("authorization", &bearer)],
+        &[("authorization", &bearer), ("authorization", &other)],
+        &[("x-api-key", &one.secret), ("x-api-key", &one.secret)],
     ];
     for headers in conflicting {
         let answer = chat_with(&app, headers).await;
@@ -91,27 +97,130 @@ async fn a_key_in_the_query_or_a_cookie_is_no_credential() {
     opened.read().await.assert_refused(401, "invalid_api_key");
 }
 
+const T0: Timestamp = Timestamp(1_800_000_000_000_000);
+const SECOND: Duration = Duration::from_secs(1);
+
 #[tokio::test]
-async fn a_key_expires_to_the_second() {
-    let app = TestApp::start().await;
+async fn a_key_works_until_the_second_it_expires() {
+    let clock = Clock::fixed(T0);
+    let (database, provider) = (TestDb::sqlite().await, Provider::honest().await);
+    let app = TestApp::at(clock.clone(), database, provider, "").await;
+    let key = app
+        .key_with(KeySpec {
+            expires_at: Some(T0.plus(2 * SECOND)),
+            ..KeySpec::default()
+        })
+        .await;
+    clock.advance(SECOND);
+    assert_eq!(app.client.chat(&key.secret).await.status, 200);
+    for _ in 0..2 {
+        clock.advance(SECOND);
+        let answer = app.client.chat(&key.secret).await;
+        answer.assert_refused(401, "key_expired");
+    }
+    assert_eq!(app.sent().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_databases_time_decides_what_has_expired() {
     let now = Clock::default().now();
-    let spec = |after: Duration| KeySpec {
-        expires_at: Some(now.plus(after)),
+    let hour = Duration::from_hours(1);
+    let spec = |at: i64| KeySpec {
+        expires_at: Some(Timestamp(at)),
         ..KeySpec::default()
     };
-    let gone = app.key_with(spec(Duration::ZERO)).await;
-    app.client
-        .chat(&gone.secret)
+    let half = i64::try_from(hour.as_micros()).unwrap() / 2;
+    for off in [now.0 - 2 * half, now.0 + 2 * half] {
+        let clock = Clock::fixed(Timestamp(off));
+        let (database, provider) = (TestDb::postgres().await, Provider::honest().await);
+        let app = TestApp::at(clock, database, provider, "").await;
+        let gone = app.key_with(spec(now.0 - half)).await;
+        until_refused(&app, &gone, 401, "key_expired").await;
+        let alive = app.key_with(spec(now.0 + half)).await;
+        until_served(&app, &alive).await;
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_told_from_keys_without_the_store_and_nothing_unproved_is_denied() {
+    let app = TestApp::start().await;
+    let known = cached_key(&app).await;
+    let unknown = PlainKey::generate(|bytes| getrandom::fill(bytes).unwrap());
+    break_store(&app).await;
+    let long = format!("sk-{}", "A".repeat(10_000));
+    let (short, odd) = (&known.secret[..34], format!("{}é", &known.secret[..33]));
+    let changed = known.secret.replace(&known.secret[34..], "-");
+    let garbage = [
+        "",
+        "sk-",
+        short,
+        &long,
+        &changed,
+        &odd,
+        "mk-0123456789",
+        "' OR 1=1 --",
+        "%_\\\"",
+        "{\"$gt\":\"\"}",
+        "sk-%00000000000000000000000000000000",
+        "../../etc/passwd",
+    ];
+    for key in garbage {
+        let answer = chat_with(&app, &[("x-api-key", key)]).await;
+        answer.assert_refused(401, "invalid_api_key");
+    }
+    let answer = chat_with(&app, &[]).await;
+    answer.assert_refused(401, "invalid_api_key");
+    for _ in 0..2 {
+        let answer = app.client.chat(unknown.expose()).await;
+        answer.assert_refused(503, "auth_unavailable");
+        assert_eq!(answer.json()["error"]["type"], "service_unavailable_error");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert!(answer.header("www-authenticate").is_none());
+    }
+    assert_eq!(app.client.chat(&known.secret).await.status, 200);
+}
+
+/// A key that no change still to be seen drops from the cache: changes are seen in order.
+async fn cached_key(app: &TestApp) -> TestKey {
+    let (key, later) = (app.key().await, app.key().await);
+    until_served(app, &later).await;
+    let disabled = KeyPatch {
+        status: Some(KeyStatus::Disabled),
+        ..KeyPatch::default()
+    };
+    keys::update(app.db(), later.id, disabled, T0)
         .await
-        .assert_refused(401, "key_expired");
-    let alive = app.key_with(spec(Duration::from_mins(1))).await;
-    assert_eq!(app.client.chat(&alive.secret).await.status, 200);
-    let soon = app.key_with(spec(Duration::from_secs(1))).await;
-    app.until("the key has expired", async || {
-        let answer = app.client.chat(&soon.secret).await;
-        (answer.status == 401).then(|| answer.assert_refused(401, "key_expired"))
-    })
-    .await;
+        .unwrap();
+    until_refused(app, &later, 401, "key_disabled").await;
+    until_served(app, &key).await;
+    key
+}
+
+/// From now on no secret can be looked up.
+async fn break_store(app: &TestApp) {
+    let Db::Sqlite(pools) = app.db() else {
+        panic!("this test is on SQLite");
+    };
+    sqlx::query("ALTER TABLE key_secrets RENAME TO away")
+        .execute(pools.writer())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn sessions_and_management_tokens_cannot_call_models() {
+    let app = TestApp::start().await;
+    for headers in [
+        [("cookie", "__Host-session=0123456789abcdef")],
+        [(
+            "authorization",
+            "Bearer mk-0123456789abcdef0123456789abcdef",
+        )],
+    ] {
+        let answer = chat_with(&app, &headers).await;
+        answer.assert_refused(401, "invalid_api_key");
+    }
+    assert_eq!(app.sent().len(), 0);
 }
 
 /// Calls until the answer is `status` and `code`; changes are obeyed within a second.
@@ -177,41 +286,24 @@ async fn what_another_process_changes_is_obeyed_at_once(database: TestDb) {
 
 #[tokio::test]
 async fn the_old_secret_of_a_rotated_key_works_until_its_grace_ends() {
-    let app = TestApp::start().await;
-    let key = app.key().await;
-    until_served(&app, &key).await;
-    let fresh = tollgate::domain::key::PlainKey::generate(|bytes| getrandom::fill(bytes).unwrap());
-    let now = Clock::default().now();
-    let grace_until = now.plus(Duration::from_secs(2));
+    let clock = Clock::fixed(T0);
+    let (database, provider) = (TestDb::sqlite().await, Provider::honest().await);
+    let app = TestApp::at(clock.clone(), database, provider, "").await;
+    let old = app.key().await;
+    until_served(&app, &old).await;
+    let fresh = PlainKey::generate(|bytes| getrandom::fill(bytes).unwrap());
     let (hash, display) = (fresh.hash(), fresh.display());
-    keys::rotate(app.db(), key.id, &hash, &display, grace_until, now)
+    keys::rotate(app.db(), old.id, &hash, &display, T0.plus(2 * SECOND), T0)
         .await
         .unwrap();
     let new = TestKey {
-        id: key.id,
+        id: old.id,
         secret: fresh.expose().to_owned(),
     };
     until_served(&app, &new).await;
-    assert_eq!(app.client.chat(&key.secret).await.status, 200);
-    app.until("the grace ends", async || {
-        let answer = app.client.chat(&key.secret).await;
-        (answer.status == 401).then(|| answer.assert_refused(401, "invalid_api_key"))
-    })
-    .await;
-    until_served(&app, &new).await;
-}
-
-#[tokio::test]
-async fn probes_say_nothing_and_ask_for_nothing() {
-    let app = TestApp::start().await;
-    for path in ["/livez", "/readyz"] {
-        let answer = app
-            .client
-            .send(Method::GET, path, &[], "")
-            .await
-            .read()
-            .await;
-        assert_eq!((answer.status.as_u16(), answer.text()), (200, "ok\n"));
-        assert!(answer.header("x-request-id").is_some());
-    }
+    clock.advance(SECOND);
+    assert_eq!(app.client.chat(&old.secret).await.status, 200);
+    clock.advance(SECOND);
+    until_refused(&app, &old, 401, "invalid_api_key").await;
+    assert_eq!(app.client.chat(&new.secret).await.status, 200);
 }

@@ -34,7 +34,7 @@ pub struct TestApp {
     pub organisation: Organisation,
     pub lifecycle: Arc<Lifecycle>,
     pub database: TestDb,
-    running: Option<JoinHandle<()>>,
+    running: Option<JoinHandle<anyhow::Result<()>>>,
     _data: TempDir,
 }
 
@@ -67,9 +67,13 @@ impl TestApp {
     /// On `database`, in front of `provider` (which serves every model), with `extra` TOML.
     /// `extra` may begin with further keys of the provider.
     pub async fn with(database: TestDb, provider: Provider, extra: &str) -> Self {
+        Self::at(Clock::default(), database, provider, extra).await
+    }
+
+    /// The same by a clock of the test's own.
+    pub async fn at(clock: Clock, database: TestDb, provider: Provider, extra: &str) -> Self {
         let data = TempDir::new().unwrap();
         let config = config(data.path(), &database.url, &provider.base_url(), extra);
-        let clock = Clock::default();
         let now = clock.now();
         let organisation = organisations::create(&database.db, "Acme", &Limits::default(), now)
             .await
@@ -78,7 +82,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = Client::new(listener.local_addr().unwrap());
         let lifecycle = app.lifecycle();
-        let running = TaskTracker::new().spawn(async move { app.run(listener).await.unwrap() });
+        let running = TaskTracker::new().spawn(app.run(listener));
         Self {
             provider,
             client,
@@ -174,7 +178,13 @@ impl TestApp {
 
     /// Waits for the gateway's end.
     pub async fn stopped(&mut self) {
-        self.running.take().unwrap().await.unwrap();
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+
+    /// Waits until the gateway ends by itself; what it says.
+    pub async fn failed(&mut self) -> String {
+        let ended = self.running.take().unwrap().await.unwrap();
+        ended.unwrap_err().to_string()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as Pool;
@@ -74,15 +74,25 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Opened {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        self.send_bytes(method, path, headers, body).await
+    }
+
+    /// The same for a body that is no text.
+    pub async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Opened {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request
-            .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
-            .unwrap();
+        let request = request.body(Full::new(body)).unwrap();
         Opened(self.pool.request(request).await.unwrap())
     }
 
@@ -124,6 +134,23 @@ impl Opened {
 }
 
 impl Reply {
+    /// What a raw socket got, if it is one answer.
+    #[track_caller]
+    pub fn parse(raw: &str) -> Self {
+        let (head, body) = raw.split_once("\r\n\r\n").expect("a whole head");
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1));
+        let fields = lines.filter_map(|line| line.split_once(':'));
+        Self {
+            status: status.unwrap().parse().unwrap(),
+            headers: fields
+                .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.trim()))
+                .map(|(name, value)| (name, value.parse::<HeaderValue>().unwrap()))
+                .collect(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
+    }
+
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }

@@ -53,12 +53,12 @@ fn after_line(buffer: &[u8], end: usize) -> Option<usize> {
 /// The data of one event: its `data` lines joined by LF. `None` if it has none.
 pub(super) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
     let event = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);
+    if let Some(line) = only_line(event) {
+        return value(line).map(Cow::Borrowed);
+    }
     let mut found: Option<Cow<[u8]>> = None;
     for line in event.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        let Some(value) = line.strip_prefix(b"data:") else {
-            continue;
-        };
-        let value = value.strip_prefix(b" ").unwrap_or(value);
+        let Some(value) = value(line) else { continue };
         match &mut found {
             None => found = Some(Cow::Borrowed(value)),
             Some(all) => {
@@ -69,4 +69,16 @@ pub(super) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
         }
     }
     found
+}
+
+/// The line of an event that has just one, as nearly all have: splitting those costs most of all.
+fn only_line(event: &[u8]) -> Option<&[u8]> {
+    let (line, rest) = event.split_at_checked(memchr2(b'\n', b'\r', event)?)?;
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    rest.iter().all(is_end).then_some(line)
+}
+
+fn value(line: &[u8]) -> Option<&[u8]> {
+    let value = line.strip_prefix(b"data:")?;
+    Some(value.strip_prefix(b" ").unwrap_or(value))
 }
