@@ -3,4 +3,6 @@
 pub mod app;
 pub mod client;
 pub mod db;
+pub mod h2;
+pub mod link;
 pub mod proxy;
