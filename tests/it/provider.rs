@@ -137,7 +137,7 @@ impl Provider {
         self.ended(Ending::Finished, count).await;
     }
 
-    /// From now on, keeps every request waiting before its script starts.
+    /// From now on, keeps every call (a POST) waiting before its script starts.
     pub fn hold(&self) {
         self.shared.hold.close();
     }

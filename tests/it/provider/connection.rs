@@ -33,10 +33,17 @@ pub(super) async fn serve(socket: TcpStream, number: usize, shared: Arc<Shared>)
             connection: number,
         };
         let script = shared.script_for(&seen);
+        let is_call = seen.method == "POST"; // the gateway lists models whenever it likes
         let place = shared.calls.begin(seen);
+        let playing = async {
+            if is_call {
+                shared.hold.pass().await;
+            }
+            play(script, place, &mut write, &shared).await
+        };
         let played = tokio::select! {
             biased;
-            played = play(script, place, &mut write, &shared) => played,
+            played = playing => played,
             () = reader.gone() => None,
         };
         let Some(end) = played else {
@@ -62,7 +69,6 @@ async fn play(
     write: &mut OwnedWriteHalf,
     shared: &Shared,
 ) -> Option<End> {
-    shared.hold.pass().await;
     for step in script.steps {
         match step {
             Step::Wait(time) => tokio::time::sleep(time).await,
