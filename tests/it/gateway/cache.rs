@@ -126,7 +126,17 @@ async fn without_the_store(take_away: impl Fn(&Proxy)) {
     let proxy = Proxy::before(&mut database).await;
     let provider = Provider::honest().await;
     let app = TestApp::with(database, provider, "[auth]\ngrace = \"2s\"\n").await;
-    let key = app.limited_key(quota(1_000_000)).await;
+    let (key, marker) = (app.limited_key(quota(1_000_000)).await, app.key().await);
+    let disabled = KeyPatch {
+        status: Some(KeyStatus::Disabled),
+        ..KeyPatch::default()
+    };
+    assert_eq!(code(&app, &marker.secret).await, None);
+    keys::update(app.db(), marker.id, disabled, Clock::default().now())
+        .await
+        .unwrap();
+    within_a_second(&app, &marker, Some("key_disabled")).await;
+    // All changes are followed now: what is cached stays.
     assert_eq!(code(&app, &key.secret).await, None);
     take_away(&proxy);
     let taken = Instant::now();
@@ -165,7 +175,11 @@ async fn without_the_store(take_away: impl Fn(&Proxy)) {
     let rows = tollgate::store::budgets::current(app.db(), scope, now)
         .await
         .unwrap();
-    assert_eq!(rows[0].1.used, tokens);
+    let own = booked.iter().filter(|call| call.key_id == key.id);
+    assert_eq!(
+        rows[0].1.used,
+        own.map(|call| call.total_tokens).sum::<i64>()
+    );
 }
 
 #[tokio::test]
