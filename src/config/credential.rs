@@ -1,4 +1,4 @@
-//! Credentials by reference: a variable of the environment, or a file that only its owner reads.
+//! Credentials by reference: a variable of the environment, or a file that not everyone may read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub(super) fn read_secret(path: &Path, owner: &str) -> Result<String, ConfigErro
     };
     if is_shared(&fs::metadata(path).map_err(unreadable)?) {
         let shown = path.display();
-        let reason = format!("others can read the credential file {shown}; run chmod 600 {shown}");
+        let reason = format!("others can read the credential file {shown}; run chmod o-r {shown}");
         return Err(refusal(owner, reason));
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
@@ -58,10 +58,11 @@ pub(super) fn read_secret(path: &Path, owner: &str) -> Result<String, ConfigErro
     Ok(text.trim().to_owned())
 }
 
+/// With everyone on the machine; a group is made on purpose, as containers' mounts do.
 #[cfg(unix)]
 fn is_shared(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o044 != 0
+    metadata.permissions().mode() & 0o004 != 0
 }
 
 #[cfg(not(unix))]

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use super::error::ConfigError;
 
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
-const EXAMPLE: &str = include_str!("../../config/example.toml");
+pub(super) const EXAMPLE: &str = include_str!("../../config/example.toml");
 
 /// A table that holds every key with a value of its kind; a list of tables holds one that has all
 /// keys of its elements.

@@ -42,6 +42,17 @@ fn the_shipped_files_name_every_key() {
     assert_eq!(model.tokenizer.as_deref(), Some("o200k"));
 }
 
+#[test]
+fn the_page_of_the_documentation_shows_the_shipped_files() {
+    let page = include_str!("../../../docs/configuration.md");
+    for (name, file) in [("default", shape::DEFAULTS), ("example", shape::EXAMPLE)] {
+        assert!(
+            page.contains(&format!("```toml\n{file}```\n")),
+            "copy config/{name}.toml into docs/configuration.md"
+        );
+    }
+}
+
 fn example_without_file() -> String {
     let example = include_str!("../../../config/example.toml");
     example.replace("api_key = { file = \"/run/secrets/local\" }", "")

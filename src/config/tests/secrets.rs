@@ -12,7 +12,7 @@ fn secret_file(dir: &TempDir, mode: u32) -> String {
 }
 
 #[test]
-fn a_secret_file_is_read_if_only_its_owner_can() {
+fn a_secret_file_is_read() {
     let dir = TempDir::new().unwrap();
     let path = secret_file(&dir, 0o600);
     let key = provider(&format!("api_key = {{ file = {path:?} }}"));
@@ -41,11 +41,22 @@ fn a_secret_file_is_read_if_only_its_owner_can() {
         )
         .is_ok()
     );
-    for mode in [0o640, 0o604] {
-        secret_file(&dir, mode);
-        let message = refused(&[&key], &[]);
+}
+
+#[test]
+fn a_secret_file_may_be_its_groups_but_not_everyones() {
+    let dir = TempDir::new().unwrap();
+    let key = |mode| {
+        let path = secret_file(&dir, mode);
+        provider(&format!("api_key = {{ file = {path:?} }}"))
+    };
+    for mode in [0o600, 0o400, 0o640, 0o440] {
+        assert!(load(&[&key(mode)], &[]).is_ok(), "{mode:o}");
+    }
+    for mode in [0o604, 0o644, 0o444] {
+        let message = refused(&[&key(mode)], &[]);
         assert!(
-            message.contains("chmod 600") && message.contains("\"p\""),
+            message.contains("chmod o-r") && message.contains("\"p\""),
             "{message}"
         );
     }
