@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use tollgate::domain::limits::Limits;
+use tollgate::domain::time::Clock;
+use tollgate::store::keys::{self, KeyPatch};
+
 use crate::provider::Provider;
 use crate::support::app::TestApp;
 use crate::support::client::Reply;
@@ -46,8 +50,7 @@ async fn nothing_is_served_while_another_process_has_the_right_to() {
     let (mut app, link) = cut_off().await;
     let key = app.key().await;
     let elsewhere = tempfile::TempDir::new().unwrap();
-    let other = app.database.other_process().await;
-    let lock = tollgate::store::instance::InstanceLock::acquire(&other, elsewhere.path());
+    let lock = tollgate::store::instance::InstanceLock::acquire(app.db(), elsewhere.path());
     let _lock = lock.await.unwrap();
     link.mend();
     let error = app.failed().await;
@@ -79,6 +82,22 @@ async fn known_keys_work_on_and_readiness_ends_while_the_database_is_away() {
     };
     ready(true).await;
     assert_eq!(app.client.chat(&key.secret).await.status, 200);
+    // Once an edit is obeyed, changes are followed, and what is known then stays known.
+    let limits = Some(Limits {
+        requests_per_minute: Some(1000),
+        ..Limits::default()
+    });
+    let patch = KeyPatch {
+        limits,
+        ..KeyPatch::default()
+    };
+    let edit = keys::update(app.db(), key.id, patch, Clock::default().now());
+    edit.await.unwrap();
+    app.until("the edit is obeyed", async || {
+        let answer = app.client.chat(&key.secret).await;
+        answer.header("x-ratelimit-limit-requests").map(|_| ())
+    })
+    .await;
     link.cut();
     ready(false).await;
     assert_eq!(app.client.chat(&key.secret).await.status, 200);
