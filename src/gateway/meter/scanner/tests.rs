@@ -148,5 +148,7 @@ fn an_error_without_content_is_none() {
     assert!(failed(r#"{"error":{"message":"overloaded"}}"#));
     assert!(failed(r#"{ "error" : "overloaded"}"#));
     assert!(!failed(r#"{"error":null,"choices":[{"index":0}]}"#));
-    assert!(!failed(r#"{"choices":[{"delta":{"content":"{\"error\":1}"}}]}"#));
+    assert!(!failed(
+        r#"{"choices":[{"delta":{"content":"{\"error\":1}"}}]}"#
+    ));
 }
