@@ -1,12 +1,13 @@
 //! The one assembly of the gateway, for the binary and for every test: store, ledger, cache, path and
 //! server from a configuration and bound sockets, and the order in which they end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::maybe_done;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,26 +20,29 @@ use crate::lifecycle::Lifecycle;
 use crate::providers::{Catalog, fetch_listings};
 use crate::server::Server;
 use crate::store::Db;
-use crate::store::instance::InstanceLock;
+use crate::store::instance::{InstanceError, InstanceLock};
 
 mod watch;
 
 /// Streams that were told to end get this long to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// A gateway that is ready to run.
+/// A gateway that is ready to run, even while its store is away.
 pub struct App {
     db: Db,
     ledger: Arc<Ledger>,
     server: Arc<Server>,
     lifecycle: Arc<Lifecycle>,
-    lock: InstanceLock,
     drain: Duration,
     background: Background,
 }
 
 /// What runs beside the calls.
 struct Background {
+    db: Db,
+    data_dir: PathBuf,
+    /// The right to serve, unless the store was away.
+    lock: Option<InstanceLock>,
     clock: Clock,
     callers: Arc<Callers>,
     catalog: Arc<Catalog>,
@@ -46,16 +50,18 @@ struct Background {
 }
 
 impl App {
-    /// Connects, migrates and assembles.
+    /// Assembles, and migrates if the store is there. Fails if it can never serve.
     pub async fn build(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         let db = Db::connect(config.database_url().expose_secret()).await?;
-        watch::until_migrated(&db).await?;
-        let lock = InstanceLock::acquire(&db, &config.data_dir).await?;
+        let lock = watch::open(&db, &config.data_dir).await?;
         let lifecycle = Arc::new(Lifecycle::default());
         let ledger = Ledger::new(db.clone(), clock.clone());
         let limiters = Arc::new(Limiters::default());
         let callers = Callers::new(db.clone(), Arc::clone(&ledger), limiters, config.auth.grace);
         let background = Background {
+            db: db.clone(),
+            data_dir: config.data_dir.clone(),
+            lock,
             clock,
             callers,
             catalog: Arc::new(Catalog::build(config)?),
@@ -67,7 +73,6 @@ impl App {
             db,
             ledger,
             lifecycle,
-            lock,
             drain: config.server.drain,
             background,
         })
@@ -86,20 +91,25 @@ impl App {
             ledger,
             server,
             lifecycle,
-            lock,
             drain,
             background,
         } = self;
         let beside = TaskTracker::new();
         let stop = CancellationToken::new();
         let writing = beside.spawn(Arc::clone(&ledger).write(stop.child_token()));
-        let watching = background.start(&beside, &db, lock, &lifecycle);
-        lifecycle.set_ready(true);
+        if background.lock.is_some() {
+            background.admit(&lifecycle);
+        }
+        let watching = beside.spawn(background.run(Arc::clone(&lifecycle)));
         serve(&server, listener, &lifecycle, drain).await;
         lifecycle.drained().await;
         stop.cancel();
         writing.await?;
-        watching.iter().for_each(JoinHandle::abort);
+        if watching.is_finished() {
+            watching.await??;
+        } else {
+            watching.abort();
+        }
         // One that hangs would never let go of its connections.
         let _ = tokio::time::timeout(LAST_WORDS, db.close()).await;
         Ok(())
@@ -114,8 +124,7 @@ async fn serve(
     lifecycle: &Arc<Lifecycle>,
     drain: Duration,
 ) {
-    let serving = Arc::clone(server).accept(listener);
-    tokio::pin!(serving);
+    let mut serving = std::pin::pin!(maybe_done(Arc::clone(server).accept(listener)));
     let finishing = async {
         serving.as_mut().await;
         lifecycle.drained().await;
@@ -131,8 +140,10 @@ async fn serve(
     };
     lifecycle.stop_now();
     if !is_finished {
-        let _ = tokio::time::timeout(LAST_WORDS, serving).await;
+        let _ = tokio::time::timeout(LAST_WORDS, serving.as_mut()).await;
         server.cut();
+        // What is cut settles as it is dropped, and only then is everything there to be booked.
+        serving.await;
     }
 }
 
@@ -158,19 +169,26 @@ impl Background {
         }
     }
 
-    fn start(
-        self,
-        beside: &TaskTracker,
-        db: &Db,
-        lock: InstanceLock,
-        lifecycle: &Arc<Lifecycle>,
-    ) -> Vec<JoinHandle<()>> {
-        let lifecycle = Arc::clone(lifecycle);
-        vec![
-            beside.spawn(self.callers.follow()),
-            beside.spawn(fetch_listings(self.catalog, self.upstream)),
-            beside.spawn(watch::clock(db.clone(), self.clock)),
-            beside.spawn(watch::store(db.clone(), lock, lifecycle)),
-        ]
+    /// The store is there: calls are welcome.
+    fn admit(&self, lifecycle: &Lifecycle) {
+        self.callers.open();
+        lifecycle.set_ready(true);
+    }
+
+    /// Opens the store if it was away, then keeps fresh what calls rely on.
+    async fn run(mut self, lifecycle: Arc<Lifecycle>) -> Result<(), InstanceError> {
+        let opened = match self.lock.take() {
+            Some(lock) => Ok(lock),
+            None => watch::until_open(&self.db, &self.data_dir).await,
+        };
+        let lock = opened.inspect_err(|_| lifecycle.stop_now())?;
+        self.admit(&lifecycle);
+        tokio::join!(
+            self.callers.follow(),
+            fetch_listings(self.catalog, self.upstream),
+            watch::clock(self.db.clone(), self.clock),
+            watch::store(self.db, lock, lifecycle),
+        );
+        Ok(())
     }
 }

@@ -45,6 +45,7 @@ pub struct Callers {
     /// Until when all changes are known.
     followed: Mutex<Instant>,
     is_store_lost: AtomicBool,
+    is_open: AtomicBool,
     grace: Duration,
 }
 
@@ -64,7 +65,8 @@ pub enum LookupError {
 }
 
 impl Callers {
-    /// An empty cache. `grace` is how long it answers from memory while the store is away.
+    /// An empty cache that knows nobody until it is [opened](Self::open). `grace` is how long it
+    /// answers from memory while the store is away.
     pub fn new(db: Db, ledger: Arc<Ledger>, limiters: Arc<Limiters>, grace: Duration) -> Arc<Self> {
         Arc::new(Self {
             db,
@@ -75,8 +77,15 @@ impl Callers {
             generation: RwLock::new(0),
             followed: Mutex::new(Instant::now()),
             is_store_lost: AtomicBool::new(false),
+            is_open: AtomicBool::new(false),
             grace: grace.max(LEAST_GRACE),
         })
+    }
+
+    /// Begins to look callers up: the store is migrated, and this process may serve from it.
+    pub fn open(&self) {
+        self.followed(Instant::now());
+        self.is_open.store(true, Ordering::Release);
     }
 
     /// The caller that `secret` belongs to. Whether it may call now is for the caller to check.
@@ -142,6 +151,9 @@ impl Callers {
     }
 
     async fn read(&self, secret: &SecretHash, as_of: u64) -> Result<Entry, StoreError> {
+        if !self.is_open.load(Ordering::Acquire) {
+            return Err(StoreError::unavailable(&"the store is not open yet"));
+        }
         let place = self.lookups.acquire().await;
         let _place = place.map_err(|closed| StoreError::unavailable(&closed))?;
         let Some(row) = find_by_secret(&self.db, secret).await? else {

@@ -1,6 +1,7 @@
 //! How the process ends. The first signal stops admission and lets calls finish; the second signal,
 //! or the drain deadline, ends them now. Whatever must not be lost is spawned here and waited for.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,20 +14,29 @@ use tokio_util::task::TaskTracker;
 #[derive(Default)]
 pub struct Lifecycle {
     ready: AtomicBool,
+    leaving: AtomicBool,
     soft: CancellationToken,
     hard: CancellationToken,
+    /// The same as `hard` for those who ask often: a token takes a lock to answer.
+    stopped: AtomicBool,
     calls: TaskTracker,
 }
 
 impl Lifecycle {
     /// Whether new calls are welcome.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire) && !self.soft.is_cancelled()
+        let is_leaving = self.leaving.load(Ordering::Acquire) || self.soft.is_cancelled();
+        self.ready.load(Ordering::Acquire) && !is_leaving
     }
 
     /// The store is there and migrated, or it is away.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Says that the end is near, whatever becomes of the store; calls are still served.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
     }
 
     /// Asks for the end: no new calls, the ones in flight may finish.
@@ -36,6 +46,7 @@ impl Lifecycle {
 
     /// Ends everything now.
     pub fn stop_now(&self) {
+        self.stopped.store(true, Ordering::Release);
         self.soft.cancel();
         self.hard.cancel();
     }
@@ -50,9 +61,14 @@ impl Lifecycle {
         self.hard.clone().cancelled_owned()
     }
 
+    /// The same, to be kept.
+    pub fn stopped_token(&self) -> CancellationToken {
+        self.hard.clone()
+    }
+
     /// Whether calls in flight have to end.
     pub fn is_stopped(&self) -> bool {
-        self.hard.is_cancelled()
+        self.stopped.load(Ordering::Acquire)
     }
 
     /// Lets a call go on without its client until it ends by itself or has to. Where nothing can be
@@ -81,8 +97,9 @@ impl Lifecycle {
         self.calls.wait().await;
     }
 
-    /// Stops at the first signal, and at once at the second.
-    pub async fn obey_signals(&self, delay: Duration) -> std::io::Result<()> {
+    /// Stops at the first signal, and at once at the second. Never returns otherwise: what is being
+    /// served ends, and with it the process.
+    pub async fn obey_signals(&self, delay: Duration) -> std::io::Result<Infallible> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut next = async || {
@@ -93,13 +110,15 @@ impl Lifecycle {
         };
         next().await;
         tracing::info!("stopping: calls in flight may finish; a second signal ends them now");
-        self.set_ready(false);
+        self.leave();
         tokio::select! {
-            () = tokio::time::sleep(delay) => self.stop(),
-            () = next() => self.stop_now(),
+            () = tokio::time::sleep(delay) => {
+                self.stop();
+                next().await;
+            }
+            () = next() => {}
         }
-        next().await;
         self.stop_now();
-        Ok(())
+        std::future::pending().await
     }
 }

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use axum::{BoxError, Router};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,16 +18,22 @@ use tokio_util::task::TaskTracker;
 use crate::config;
 use crate::lifecycle::Lifecycle;
 
+mod farewell;
 mod guarded_io;
 mod in_flight;
+mod streams;
 
+use farewell::{Farewell, Left};
 use guarded_io::{Deadlines, GuardedIo};
-use in_flight::{InFlight, counted};
+use in_flight::{Counted, InFlight, counted};
+use streams::Streams;
 
 /// The parser's own limits on heads, above those of [`crate::gateway`], which answer politely.
 const HEAD_BYTES: usize = 128 * 1024;
 const HEAD_FIELDS: usize = 100;
+/// What HTTP/2 may have open and buffered on one connection.
 const STREAMS: u32 = 100;
+const STREAM_BUFFER: usize = 64 * 1024;
 /// How long a reader may take nothing of what is there for it.
 const WRITE_STALL: Duration = Duration::from_mins(1);
 /// After a failed `accept`, mostly for want of descriptors: time for some to come back.
@@ -35,7 +41,7 @@ const RECOVERY: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub struct Server {
-    http: auto::Builder<TokioExecutor>,
+    http: auto::Builder<Streams>,
     router: Router,
     deadlines: Deadlines,
     places: Arc<Semaphore>,
@@ -66,8 +72,14 @@ impl Server {
             idle: config.idle_timeout,
             write: WRITE_STALL,
         };
+        let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
+        let streams = Streams {
+            tasks: connections.clone(),
+            stopped: lifecycle.stopped_token(),
+            cut: cut.clone(),
+        };
         Arc::new(Self {
-            http: http(),
+            http: http(streams),
             router,
             deadlines,
             places: Arc::new(Semaphore::new(
@@ -77,9 +89,9 @@ impl Server {
                 most: config.max_connections_per_address,
                 open: Arc::default(),
             },
-            connections: TaskTracker::new(),
+            connections,
             lifecycle: Arc::clone(lifecycle),
-            cut: CancellationToken::new(),
+            cut,
         })
     }
 
@@ -129,26 +141,34 @@ impl Server {
     async fn serve(&self, stream: TcpStream) {
         // Without it the first event of a stream waits for the acknowledgement of its head.
         let _ = stream.set_nodelay(true);
-        let in_flight = InFlight::default();
+        let (in_flight, left) = (InFlight::default(), Left::default());
+        let stream = Farewell::new(stream, left.clone());
         let io = GuardedIo::new(stream, self.deadlines, in_flight.clone());
         let service = counted(self.router.clone(), in_flight);
-        let connection = self.http.serve_connection(TokioIo::new(io), service);
-        tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.lifecycle.stopping() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
+        if let Err(error) = self.serve_http(io, service).await {
             tracing::debug!(%error, "a connection broke");
         }
+        left.close().await;
+    }
+
+    /// Serves to the connection's end. When calls have to end, they look again whether they may.
+    async fn serve_http(&self, io: GuardedIo, service: Counted) -> Result<(), BoxError> {
+        let connection = self.http.serve_connection(TokioIo::new(io), service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = self.lifecycle.stopping() => connection.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = self.lifecycle.stopped() => {}
+        }
+        connection.await
     }
 }
 
-fn http() -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
+fn http(streams: Streams) -> auto::Builder<Streams> {
+    let mut http = auto::Builder::new(streams);
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
@@ -157,6 +177,7 @@ fn http() -> auto::Builder<TokioExecutor> {
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .max_send_buf_size(STREAM_BUFFER)
         .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(20);
     http

@@ -1,5 +1,6 @@
 //! Keeps an eye on the store: waits for it at the start, follows its clock, and says when it is away.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,23 +10,43 @@ use crate::store::instance::{InstanceError, InstanceLock};
 use crate::store::{Db, StoreError, clock as store_clock};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const CLOCK_EVERY: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Migrates as soon as the store can be reached, however long that takes.
-pub(super) async fn until_migrated(db: &Db) -> Result<(), StoreError> {
+/// Migrates and takes the right to serve; `None` if the store is away, which may pass.
+pub(super) async fn open(db: &Db, data_dir: &Path) -> Result<Option<InstanceLock>, InstanceError> {
+    let opened = async {
+        db.migrate().await?;
+        InstanceLock::acquire(db, data_dir).await
+    };
+    match opened.await {
+        Ok(lock) => Ok(Some(lock)),
+        Err(InstanceError::Store(error @ StoreError::Unavailable { .. })) => {
+            tracing::warn!(%error, "waiting for the store");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The same as soon as the store is there, however long that takes.
+pub(super) async fn until_open(db: &Db, data_dir: &Path) -> Result<InstanceLock, InstanceError> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match db.migrate().await {
-            Err(error @ StoreError::Unavailable { .. }) => {
-                tracing::warn!(%error, "waiting for the store");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            ended => return ended,
+        tokio::time::sleep(pause + jitter()).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        if let Some(lock) = open(db, data_dir).await? {
+            return Ok(lock);
         }
     }
+}
+
+/// Keeps processes that wait for the same store from asking all at once.
+fn jitter() -> Duration {
+    // Without randomness they just ask together.
+    let random = getrandom::u32().unwrap_or_default();
+    Duration::from_millis(u64::from(random % 256))
 }
 
 /// Corrects `clock` by the store's time, which all processes share.

@@ -31,8 +31,8 @@ pub(super) async fn run(config: &Config, app: App, listener: TcpListener) -> any
     let lifecycle = app.lifecycle();
     tokio::select! {
         ended = app.run(listener) => ended?,
-        failed = lifecycle.obey_signals(config.server.shutdown_delay) => {
-            failed.context("cannot wait for signals")?;
+        Err(failed) = lifecycle.obey_signals(config.server.shutdown_delay) => {
+            return Err(failed).context("cannot wait for signals");
         }
     }
     tracing::info!("stopped");

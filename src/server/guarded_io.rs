@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use super::in_flight::InFlight;
+use super::farewell::Farewell;
+use super::in_flight::{InFlight, Seen};
 
 /// How long a connection may wait for its peer.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +27,10 @@ pub(super) struct Deadlines {
 
 /// See the module.
 pub(super) struct GuardedIo {
-    stream: TcpStream,
+    stream: Farewell,
     deadlines: Deadlines,
     in_flight: InFlight,
+    calls: Seen,
     /// HTTP/2 peers send frames at any time, which do not begin a head.
     is_h2: Option<bool>,
     /// Since when the peer owes us the rest of a head, or anything at all.
@@ -48,11 +50,12 @@ enum Owes {
 }
 
 impl GuardedIo {
-    pub(super) fn new(stream: TcpStream, deadlines: Deadlines, in_flight: InFlight) -> Self {
+    pub(super) fn new(stream: Farewell, deadlines: Deadlines, in_flight: InFlight) -> Self {
         Self {
             stream,
             deadlines,
             in_flight,
+            calls: Seen::default(),
             is_h2: None,
             owes: Owes::Anything(Instant::now()),
             stalled: None,
@@ -62,31 +65,37 @@ impl GuardedIo {
 
     /// Notes what a read brought.
     fn heard(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            self.stream.is_over();
+        }
         let is_h2 = *self.is_h2.get_or_insert_with(|| bytes.starts_with(b"PRI"));
-        self.owes = match self.owes {
-            _ if self.in_flight.is_any() => Owes::Nothing,
-            Owes::Head(since) => Owes::Head(since),
-            _ if is_h2 => Owes::Anything(Instant::now()),
-            _ => Owes::Head(Instant::now()),
-        };
+        self.waits();
+        if let (Owes::Anything(_), false) = (self.owes, is_h2) {
+            self.owes = Owes::Head(Instant::now());
+        }
     }
 
-    /// Notes that a read would have to wait.
+    /// Notes which calls have begun and ended. An HTTP/2 peer is idle without calls, whatever
+    /// frames it sends.
     fn waits(&mut self) {
-        self.owes = match (self.owes, self.in_flight.is_any()) {
-            (_, true) => Owes::Nothing,
-            (Owes::Nothing, false) => Owes::Anything(Instant::now()),
-            (owes, false) => owes,
-        };
+        let calls = self.in_flight.look();
+        if calls.is_any() {
+            self.owes = Owes::Nothing;
+        } else if calls != self.calls || matches!(self.owes, Owes::Nothing) {
+            // A call ended since: it may have begun and ended between two reads.
+            self.owes = Owes::Anything(Instant::now());
+        }
+        self.calls = calls;
     }
 
     fn deadline(&self) -> Option<Instant> {
         let owed = match self.owes {
-            Owes::Anything(since) => Some(since + self.deadlines.idle),
-            Owes::Head(since) => Some(since + self.deadlines.head),
+            Owes::Anything(since) => since.checked_add(self.deadlines.idle),
+            Owes::Head(since) => since.checked_add(self.deadlines.head),
             Owes::Nothing => None,
         };
-        let stalled = self.stalled.map(|since| since + self.deadlines.write);
+        let write = self.deadlines.write;
+        let stalled = self.stalled.and_then(|since| since.checked_add(write));
         owed.into_iter().chain(stalled).min()
     }
 
@@ -102,6 +111,7 @@ impl GuardedIo {
                 .min(self.deadlines.write);
             let next = match self.deadline() {
                 Some(deadline) if deadline <= now => {
+                    self.stream.is_over();
                     return Poll::Ready(ErrorKind::TimedOut.into());
                 }
                 Some(deadline) => deadline.min(now + shortest),
@@ -121,7 +131,12 @@ impl GuardedIo {
             return written;
         }
         self.stalled.get_or_insert_with(Instant::now);
+        self.waits();
         self.poll_deadline(cx).map(Err)
+    }
+
+    fn stream(&mut self) -> Pin<&mut TcpStream> {
+        Pin::new(self.stream.stream())
     }
 }
 
@@ -133,7 +148,7 @@ impl AsyncRead for GuardedIo {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        if Pin::new(&mut this.stream).poll_read(cx, buffer)?.is_ready() {
+        if this.stream().poll_read(cx, buffer)?.is_ready() {
             this.heard(buffer.filled().get(before..).unwrap_or_default());
             return Poll::Ready(Ok(()));
         }
@@ -149,7 +164,7 @@ impl AsyncWrite for GuardedIo {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        let written = this.stream().poll_write(cx, bytes);
         this.after_write(written, cx)
     }
 
@@ -159,19 +174,57 @@ impl AsyncWrite for GuardedIo {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        let written = this.stream().poll_write_vectored(cx, slices);
         this.after_write(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        // As all TCP sockets are.
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().stream().poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().stream().poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::super::farewell::Left;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _peer = TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let deadlines = Deadlines {
+            head: Duration::from_mins(1),
+            idle: Duration::from_mins(1),
+            write: Duration::from_millis(50),
+        };
+        let left = Left::default();
+        let stream = Farewell::new(stream, left.clone());
+        let mut io = GuardedIo::new(stream, deadlines, InFlight::default());
+        // The timer of a socket without short deadlines first fires late.
+        io.timer = Box::pin(tokio::time::sleep(deadlines.write));
+        let bytes = vec![0; 65536];
+        let mut write =
+            async || std::future::poll_fn(|cx| Pin::new(&mut io).poll_write(cx, &bytes)).await;
+        let given_up = loop {
+            if let Err(error) = write().await {
+                break error;
+            }
+        };
+        assert_eq!(given_up.kind(), ErrorKind::TimedOut);
+        drop(io);
+        assert!(left.is_empty());
     }
 }

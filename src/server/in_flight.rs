@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -13,9 +13,15 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::Service;
 
-/// The calls of one connection.
+/// The calls of one connection: how many have begun above [`OPEN`]'s bits, how many are open in them.
 #[derive(Clone, Default)]
-pub(super) struct InFlight(Arc<AtomicU32>);
+pub(super) struct InFlight(Arc<AtomicU64>);
+
+const OPEN: u64 = 0xffff_ffff;
+
+/// What [`InFlight`] said at one moment.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Seen(u64);
 
 /// One call; over when it is dropped.
 struct InFlightCall(InFlight);
@@ -38,13 +44,20 @@ pub(super) fn counted(router: Router, in_flight: InFlight) -> Counted {
 }
 
 impl InFlight {
-    pub(super) fn is_any(&self) -> bool {
-        self.0.load(Ordering::Acquire) > 0
+    pub(super) fn look(&self) -> Seen {
+        Seen(self.0.load(Ordering::Acquire))
     }
 
     fn enter(&self) -> InFlightCall {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        self.0.fetch_add(OPEN + 2, Ordering::AcqRel);
         InFlightCall(self.clone())
+    }
+}
+
+impl Seen {
+    /// Whether a call is open.
+    pub(super) fn is_any(self) -> bool {
+        self.0 & OPEN > 0
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod bodies;
+mod cache;
 mod calls;
 mod connections;
 mod departures;
@@ -10,14 +11,18 @@ mod fields;
 mod framing;
 mod headers;
 mod heads;
+mod keep_alive;
 mod large_answers;
 mod limits;
 mod log_lines;
 mod models;
+mod quotas;
+mod rate_limits;
 mod routes;
 mod routing;
 mod secrets;
 mod shutdown;
+mod store_away;
 mod stream_endings;
 mod streams;
 mod unreachable;

@@ -3,4 +3,7 @@
 pub mod app;
 pub mod client;
 pub mod db;
+pub mod h2;
+pub mod link;
 pub mod log;
+pub mod proxy;

@@ -46,6 +46,10 @@ impl Future for Detached {
         let polled = call.as_mut().poll(cx);
         if polled.is_ready() {
             self.call = None;
+        } else if self.lifecycle.is_stopped() {
+            // Dropped, it settles by estimate; its client gets an answer all the same.
+            self.call = None;
+            return Poll::Ready(Err(Refusal::ShuttingDown));
         }
         polled
     }

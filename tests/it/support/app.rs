@@ -34,7 +34,7 @@ pub struct TestApp {
     pub organisation: Organisation,
     pub lifecycle: Arc<Lifecycle>,
     pub database: TestDb,
-    running: Option<JoinHandle<()>>,
+    running: Option<JoinHandle<anyhow::Result<()>>>,
     _data: TempDir,
 }
 
@@ -82,7 +82,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = Client::new(listener.local_addr().unwrap());
         let lifecycle = app.lifecycle();
-        let running = TaskTracker::new().spawn(async move { app.run(listener).await.unwrap() });
+        let running = TaskTracker::new().spawn(app.run(listener));
         Self {
             provider,
             client,
@@ -178,7 +178,13 @@ impl TestApp {
 
     /// Waits for the gateway's end.
     pub async fn stopped(&mut self) {
-        self.running.take().unwrap().await.unwrap();
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+
+    /// Waits until the gateway ends by itself; what it says.
+    pub async fn failed(&mut self) -> String {
+        let ended = self.running.take().unwrap().await.unwrap();
+        ended.unwrap_err().to_string()
     }
 }
 
