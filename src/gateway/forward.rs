@@ -19,6 +19,7 @@ use super::refusal::Refusal;
 use crate::domain::usage::Ending;
 
 mod body;
+mod connect;
 mod headers;
 mod refused;
 mod upstream;

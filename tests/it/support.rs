@@ -5,4 +5,5 @@ pub mod client;
 pub mod db;
 pub mod h2;
 pub mod link;
+pub mod log;
 pub mod proxy;

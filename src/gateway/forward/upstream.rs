@@ -8,21 +8,19 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::RootCertStore;
+
+use super::connect::Connect;
 
 /// The longest silence within an answer: reasoning models think for minutes.
 pub const IDLE: Duration = Duration::from_mins(5);
 
-const CONNECT: Duration = Duration::from_secs(5);
 /// Below what providers' load balancers keep, so that the pool seldom hands out a closed connection.
 const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// See the module.
-pub struct Upstream(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Upstream(Client<Connect, Full<Bytes>>);
 
 /// How far a call came that has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,24 +41,10 @@ pub struct TlsError(#[from] rustls::Error);
 impl Upstream {
     /// A client with an empty pool. It trusts the machine's certificates and Mozilla's.
     pub fn new() -> Result<Self, TlsError> {
-        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots())
-            .with_no_client_auth();
-        let mut http = HttpConnector::new();
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT));
-        http.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(http);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_timer(TokioTimer::new())
-            .build(connector);
+            .build(Connect::new()?);
         Ok(Self(client))
     }
 
@@ -74,13 +58,6 @@ impl Upstream {
             classify(&error)
         })
     }
-}
-
-fn roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
 }
 
 fn classify(error: &Error) -> SendError {

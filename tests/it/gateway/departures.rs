@@ -78,8 +78,16 @@ async fn a_stream_in_the_middle_is_cancelled_and_charged_by_what_passed() {
     );
 }
 
+/// Streams of models whose hidden tokens cannot be estimated are drained, too.
 #[tokio::test]
 async fn a_drained_stream_is_read_to_its_usage() {
+    let reasons = "[[models]]\nname = \"m\"\nprovider = \"mock\"\nreasoning = true";
+    for drains in ["on_disconnect = \"drain\"", reasons] {
+        drains_to_its_usage(drains).await;
+    }
+}
+
+async fn drains_to_its_usage(drains: &str) {
     let end = |_: &Seen| -> Script {
         let rest = [
             sse::finish("stop"),
@@ -92,8 +100,7 @@ async fn a_drained_stream_is_read_to_its_usage() {
             .finish()
     };
     let provider = Provider::start(end).await;
-    let drain = "on_disconnect = \"drain\"";
-    let app = TestApp::with(TestDb::sqlite().await, provider, drain).await;
+    let app = TestApp::with(TestDb::sqlite().await, provider, drains).await;
     leave_in_the_middle(&app).await;
     let calls = app.booked(1).await;
     assert_eq!(
@@ -101,6 +108,22 @@ async fn a_drained_stream_is_read_to_its_usage() {
         (50, Source::Reported)
     );
     app.provider.finished(1).await;
+}
+
+#[tokio::test]
+async fn a_drained_stream_that_the_process_ends_is_charged_by_what_passed() {
+    let provider = Provider::start(|_| said().stall()).await;
+    let drain = "on_disconnect = \"drain\"";
+    let mut app = TestApp::with(TestDb::sqlite().await, provider, drain).await;
+    leave_in_the_middle(&app).await;
+    app.until("the stream goes on alone", async || {
+        (app.lifecycle.detached() == 1).then_some(())
+    })
+    .await;
+    app.lifecycle.stop_now();
+    app.stopped().await;
+    let prompt = i64::try_from(chat_body(STREAM).len().div_ceil(4)).unwrap();
+    assert_eq!(app.booked(1).await[0].total_tokens, prompt + 4);
 }
 
 #[tokio::test]

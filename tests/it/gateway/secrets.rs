@@ -1,68 +1,11 @@
 //! What must never be seen again: keys, credentials and prompts in logs, answers and the database.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use http::Method;
-use tracing::Dispatch;
-use tracing::subscriber::{DefaultGuard, NoSubscriber};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::provider::Answer;
 use crate::support::app::{CREDENTIAL, TestApp};
 use crate::support::client::{CHAT, chat_body};
-
-/// Everything that is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-/// Logs while it lives.
-struct Logging {
-    _guard: DefaultGuard,
-    _second: Dispatch,
-}
-
-impl Log {
-    /// Where there is only one subscriber, `tracing` asks that of whichever thread comes first
-    /// whether an event is wanted at all, and other tests' threads have none; so there are two.
-    fn start() -> (Self, Logging) {
-        let log = Self::default();
-        let second = Dispatch::new(NoSubscriber::default());
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        let logging = Logging {
-            _guard: tracing::subscriber::set_default(subscriber),
-            _second: second,
-        };
-        (log, logging)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::support::log::Log;
 
 #[tokio::test]
 async fn no_log_line_holds_a_key_a_prompt_or_a_query() {

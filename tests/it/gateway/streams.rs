@@ -1,6 +1,9 @@
 //! Streams of real kinds of provider, whole and cut anywhere: the bytes pass, the usage is found once.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
+use tollgate::domain::usage::Source;
 
 use crate::provider::{Answer, EventStream, Fixture, Gate, Provider, Script, Usage, fixtures, sse};
 use crate::support::app::TestApp;
@@ -40,7 +43,7 @@ fn is_usage_alone(event: &str) -> bool {
 async fn every_recorded_stream_passes_whole_and_is_metered_once() {
     let app = TestApp::start().await;
     let key = app.key().await;
-    let mut booked = 0;
+    let mut sent = HashMap::new();
     for fixture in fixtures() {
         for size in [1, 7, 100_000] {
             for (extra, expected) in [
@@ -52,21 +55,19 @@ async fn every_recorded_stream_passes_whole_and_is_metered_once() {
                 let answer = app.client.post(CHAT, &key.secret, &chat_body(extra)).await;
                 let name = format!("{} in pieces of {size}, {extra}", fixture.name);
                 assert_eq!(answer.body, expected, "{name}: {}", answer.text());
-                booked += 1;
-                let calls = app.booked(booked).await;
-                assert_eq!(calls.len(), booked, "{name}");
-                match fixture.usage() {
-                    Some(usage) => assert_eq!(
-                        (calls[0].input_tokens, calls[0].output_tokens),
-                        (
-                            i64::try_from(usage.input).unwrap(),
-                            i64::try_from(usage.output).unwrap()
-                        ),
-                        "{name}",
-                    ),
-                    None => assert_eq!(calls[0].source, tollgate::domain::usage::Source::Estimated),
-                }
+                let id = answer.header("x-request-id").unwrap().to_owned();
+                sent.insert(id, (name, fixture.usage()));
             }
+        }
+    }
+    let calls = app.booked(sent.len()).await;
+    assert_eq!(calls.len(), sent.len());
+    for call in calls {
+        let (name, usage) = sent.remove(&call.id.to_string()).unwrap();
+        let booked = (call.input_tokens, call.output_tokens);
+        match usage.map(|usage| (usage.input.cast_signed(), usage.output.cast_signed())) {
+            Some(usage) => assert_eq!(booked, usage, "{name}"),
+            None => assert_eq!(call.source, Source::Estimated, "{name}"),
         }
     }
 }
