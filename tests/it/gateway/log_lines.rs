@@ -1,6 +1,6 @@
 //! The access log: one line a call, however it ends.
 
-use crate::provider::{EventStream, Script, sse};
+use crate::provider::{EventStream, sse};
 use crate::support::app::TestApp;
 use crate::support::client::{CHAT, chat_body};
 use crate::support::log::Log;
@@ -23,6 +23,7 @@ async fn every_call_has_one_line_however_it_ends() {
     let mut ids = Vec::new();
 
     // Whole, refused, streamed, broken.
+    let cut = || EventStream::of([sse::chunk("x")]).eof();
     let calls = [
         (key.secret.as_str(), "", false),
         ("sk-nobody", "", false),
@@ -31,8 +32,7 @@ async fn every_call_has_one_line_however_it_ends() {
     ];
     for (secret, extra, breaks) in calls {
         if breaks {
-            app.provider
-                .direct(|_| EventStream::of([sse::chunk("x")]).eof());
+            app.provider.direct(move |_| cut());
         }
         let answer = app.client.post(CHAT, secret, &chat_body(extra)).await;
         ids.push(answer.header("x-request-id").unwrap().to_owned());
