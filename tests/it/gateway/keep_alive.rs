@@ -137,7 +137,8 @@ async fn a_client_that_sends_all_before_it_reads_still_reads_why_it_is_refused()
     assert!(answer.contains("connection: close"), "{answer}");
     for kilobytes in [64, 256, 10 * 1024] {
         let long = "x".repeat(kilobytes * 1024);
-        let head = format!("GET /livez HTTP/1.1\r\nHost: t\r\nConnection: close\r\nX: {long}\r\n");
+        let head =
+            format!("GET /v1/models HTTP/1.1\r\nHost: t\r\nConnection: close\r\nX: {long}\r\n");
         let answer = app.client.raw(head + "\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 431 "), "{kilobytes}: {answer}");
     }

@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use tollgate::domain::time::Clock;
+use tollgate::store::instance::InstanceLock;
+use tollgate::store::keys;
+
 use crate::provider::Provider;
 use crate::support::app::TestApp;
 use crate::support::client::Reply;
@@ -44,16 +48,14 @@ async fn a_gateway_that_starts_without_its_database_serves_as_soon_as_it_is_ther
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_served_while_another_process_has_the_right_to() {
     let (mut app, link) = cut_off().await;
-    let key = app.key().await;
     let elsewhere = tempfile::TempDir::new().unwrap();
-    let other = app.database.other_process().await;
-    let lock = tollgate::store::instance::InstanceLock::acquire(&other, elsewhere.path());
-    let _lock = lock.await.unwrap();
+    let _lock = InstanceLock::acquire(app.db(), elsewhere.path())
+        .await
+        .unwrap();
     link.mend();
     let error = app.failed().await;
     assert!(error.contains("another tollgate"), "{error}");
     assert_eq!(app.sent().len(), 0);
-    drop(key);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,7 +70,7 @@ async fn a_gateway_stops_while_it_waits_for_its_database() {
 async fn known_keys_work_on_and_readiness_ends_while_the_database_is_away() {
     let (app, link) = cut_off().await;
     let key = app.key().await;
-    let stranger = app.key().await;
+    let (stranger, deleted) = (app.key().await, app.key().await);
     link.mend();
     let ready = async |is_ready: bool| {
         app.until("readiness changes", async || {
@@ -78,12 +80,21 @@ async fn known_keys_work_on_and_readiness_ends_while_the_database_is_away() {
         .await;
     };
     ready(true).await;
+    assert_eq!(app.client.chat(&deleted.secret).await.status, 200);
+    keys::delete(app.db(), deleted.id, Clock::default().now())
+        .await
+        .unwrap();
+    app.until("changes are followed", async || {
+        (app.client.chat(&deleted.secret).await.status == 401).then_some(())
+    })
+    .await;
     assert_eq!(app.client.chat(&key.secret).await.status, 200);
     link.cut();
     ready(false).await;
-    assert_eq!(app.client.chat(&key.secret).await.status, 200);
+    let answer = app.client.chat(&key.secret).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
     assert_waits(&app.client.chat(&stranger.secret).await);
     link.mend();
     ready(true).await;
-    app.booked(2).await;
+    app.booked(app.sent().len()).await;
 }
