@@ -9,6 +9,7 @@ mod errors;
 mod fields;
 mod framing;
 mod heads;
+mod http2;
 mod keep_alive;
 mod limits;
 mod models;
