@@ -1,7 +1,7 @@
 //! The outermost stage: gives a call its id, turns refusals into answers, and writes exactly one
 //! line when the *body* ends, however it ends.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -93,9 +93,13 @@ where
         let call = Call::new(request, self.route, self.clock.now());
         let line = record::Line::new(&call.record);
         // A bug in one call must not take its connection along, nor the calls that share it.
-        let answering = AssertUnwindSafe(self.inner.call(call)).catch_unwind();
+        let answering = catch_unwind(AssertUnwindSafe(|| self.inner.call(call)));
         Box::pin(async move {
-            let answer = answering.await.unwrap_or(Err(Refusal::Internal));
+            let answer = match answering {
+                Ok(answering) => AssertUnwindSafe(answering).catch_unwind().await,
+                Err(panic) => Err(panic),
+            };
+            let answer = answer.unwrap_or(Err(Refusal::Internal));
             let answer = answer.unwrap_or_else(|refusal| {
                 line.record().refused(refusal.code());
                 refusal.respond()

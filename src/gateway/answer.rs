@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
-use super::meter::MeteredBody;
+use super::meter::{LargeBody, MeteredBody};
 
 /// What stages hand outwards. Boxed once, by the outermost.
 pub enum Answer {
@@ -15,6 +15,8 @@ pub enum Answer {
     Full(Full<Bytes>),
     /// A stream that is metered as it passes.
     Metered(Box<MeteredBody>),
+    /// A document that is too large to be at hand.
+    Large(Box<LargeBody>),
 }
 
 /// A stream that ends before its end: the connection is aborted, never closed cleanly.
@@ -42,6 +44,7 @@ impl Body for Answer {
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
             Self::Metered(body) => Pin::new(body.as_mut()).poll_frame(cx),
+            Self::Large(body) => Pin::new(body.as_mut()).poll_frame(cx),
         }
     }
 
@@ -49,6 +52,7 @@ impl Body for Answer {
         match self {
             Self::Full(body) => body.is_end_stream(),
             Self::Metered(body) => body.is_end_stream(),
+            Self::Large(body) => body.is_end_stream(),
         }
     }
 
@@ -56,6 +60,7 @@ impl Body for Answer {
         match self {
             Self::Full(body) => body.size_hint(),
             Self::Metered(body) => body.size_hint(),
+            Self::Large(body) => body.size_hint(),
         }
     }
 }

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use http::{Method, Request, Response, StatusCode, response};
-use http_body_util::{BodyExt, Full, Limited as LimitedBody};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use http::{Method, Request, Response};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use memchr::memmem;
 use tower::Service;
 
 use super::quota::Held;
@@ -21,13 +20,13 @@ use crate::domain::usage::Ending;
 
 mod body;
 mod headers;
+mod refused;
 mod upstream;
 
 pub use headers::to_client;
 pub use upstream::{IDLE, SendError, Upstream};
 
-/// The largest error of a provider that is read.
-const LARGEST_ERROR: usize = 1024 * 1024;
+use refused::Refused;
 
 /// What a provider answered.
 pub struct Reply {
@@ -113,7 +112,7 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
 /// What one request to a provider led to.
 enum Outcome {
     Answered(ReplyKind),
-    Refused(response::Parts, Bytes),
+    Refused(Refused),
     Failed(Refusal, Ending),
 }
 
@@ -135,8 +134,7 @@ async fn ask(upstream: &Upstream, held: &Held, headers: HeaderMap, adds_usage: b
         return success(response)
             .map_or_else(|refusal| Outcome::Failed(refusal, RAN), Outcome::Answered);
     }
-    let (parts, body) = read_error(response).await;
-    Outcome::Refused(parts, body)
+    Outcome::Refused(Refused::read(response).await)
 }
 
 fn reply(held: Held, outcome: Outcome, hides_usage: bool) -> Result<Reply, Box<Failed>> {
@@ -148,7 +146,16 @@ fn reply(held: Held, outcome: Outcome, hides_usage: bool) -> Result<Reply, Box<F
                 hides_usage,
             });
         }
-        Outcome::Refused(parts, body) => return provider_refused(held, parts, body),
+        Outcome::Refused(refused) => match refused.meaning(&held.limited.routed.route.provider) {
+            Ok(response) => {
+                return Ok(Reply {
+                    held,
+                    kind: ReplyKind::Refused(response),
+                    hides_usage: false,
+                });
+            }
+            Err(refusal) => (refusal, Ending::Refused),
+        },
         Outcome::Failed(refusal, ending) => (refusal, ending),
     };
     Err(Box::new(Failed {
@@ -171,9 +178,8 @@ fn outgoing(held: &Held, headers: HeaderMap, adds_usage: bool) -> Request<Full<B
 /// The shapes that a success may have. A coding we cannot read through would lose the usage.
 fn success(response: Response<Incoming>) -> Result<ReplyKind, Refusal> {
     let headers = response.headers();
-    let coding = headers.get(CONTENT_ENCODING);
     let has_body = !matches!(response.status().as_u16(), 204..=206);
-    if !has_body || coding.is_some_and(|coding| coding != "identity") {
+    if !has_body || is_encoded(headers) {
         return Err(Refusal::UpstreamInvalidResponse);
     }
     match media_type(headers).as_str() {
@@ -181,6 +187,11 @@ fn success(response: Response<Incoming>) -> Result<ReplyKind, Refusal> {
         "application/json" | "" => Ok(ReplyKind::Whole(response)),
         _ => Err(Refusal::UpstreamInvalidResponse),
     }
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let coding = headers.get(CONTENT_ENCODING);
+    coding.is_some_and(|coding| coding != "identity")
 }
 
 fn media_type(headers: &HeaderMap) -> String {
@@ -195,72 +206,8 @@ fn media_type(headers: &HeaderMap) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-async fn read_error(response: Response<Incoming>) -> (response::Parts, Bytes) {
-    let (parts, body) = response.into_parts();
-    let read = LimitedBody::new(body, LARGEST_ERROR).collect();
-    let read = tokio::time::timeout(upstream::IDLE, read).await;
-    let body = read
-        .ok()
-        .and_then(Result::ok)
-        .map(http_body_util::Collected::to_bytes);
-    (parts, body.unwrap_or_default())
-}
-
 fn is_about_stream_options(outcome: &Outcome) -> bool {
-    let Outcome::Refused(parts, body) = outcome else {
-        return false;
-    };
-    matches!(parts.status.as_u16(), 400 | 422) && memmem::find(body, b"stream_options").is_some()
-}
-
-/// What the provider says about the client's own request is the client's to read; the rest is
-/// between us and the provider.
-fn provider_refused(held: Held, parts: response::Parts, body: Bytes) -> Result<Reply, Box<Failed>> {
-    let refusal = match parts.status.as_u16() {
-        400 | 404 | 413 | 422 => {
-            let provider = &held.limited.routed.route.provider;
-            let response = Response::from_parts(parts, provider.scrub(body));
-            let kind = ReplyKind::Refused(response);
-            return Ok(Reply {
-                held,
-                kind,
-                hides_usage: false,
-            });
-        }
-        401..=403 => unavailable(&held, parts.status),
-        429 if is_out_of_credit(&body) => unavailable(&held, parts.status),
-        429 => Refusal::UpstreamRateLimited {
-            retry_after: retry_after(&parts.headers),
-        },
-        300..=399 => Refusal::UpstreamInvalidResponse,
-        _ => Refusal::UpstreamError,
-    };
-    let ending = Ending::Refused;
-    Err(Box::new(Failed {
-        held,
-        refusal,
-        ending,
-    }))
-}
-
-/// The operator's problem, and nobody else will notice it.
-fn unavailable(held: &Held, status: StatusCode) -> Refusal {
-    let provider = &*held.limited.routed.route.provider.name;
-    tracing::error!(
-        provider,
-        status = status.as_u16(),
-        "the provider refuses this gateway's credential or credit"
-    );
-    Refusal::UpstreamUnavailable
-}
-
-fn is_out_of_credit(body: &[u8]) -> bool {
-    let signs: [&[u8]; 3] = [b"insufficient_quota", b"credit_balance", b"billing"];
-    signs.iter().any(|sign| memmem::find(body, sign).is_some())
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<HeaderValue> {
-    headers.get(RETRY_AFTER).cloned()
+    matches!(outcome, Outcome::Refused(refused) if refused.names_stream_options())
 }
 
 fn unanswered(error: SendError) -> Outcome {

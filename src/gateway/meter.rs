@@ -20,12 +20,16 @@ use crate::lifecycle::Lifecycle;
 
 mod body;
 mod detached;
+mod joined;
+mod large;
 mod scanner;
 mod tab;
+mod unattended;
 mod usage;
 mod whole;
 
 pub use body::MeteredBody;
+pub use large::LargeBody;
 
 use detached::Detached;
 use tab::Tab;
@@ -111,7 +115,7 @@ async fn meter(reply: Reply, lifecycle: Arc<Lifecycle>) -> Result<Response<Answe
             let metered = MeteredBody::new(body, tab, hides_usage, overrun, patience, lifecycle);
             Ok(answer(head, Answer::Metered(Box::new(metered))))
         }
-        ReplyKind::Whole(response) => whole::meter(response, tab).await,
+        ReplyKind::Whole(response) => whole::meter(response, tab, PATIENCE, lifecycle).await,
         ReplyKind::Refused(response) => Ok(pass_refusal(response, tab)),
     }
 }

@@ -49,6 +49,7 @@ impl Gateway {
     fn probe(&self, route: &'static str, probe: Probe) -> MethodRouter {
         let path = ServiceBuilder::new()
             .layer(access_log::layer(route, &self.clock))
+            .layer(HeadLimitsLayer)
             .service(probe);
         self.only("GET, HEAD", route, get_service(path))
     }

@@ -55,9 +55,9 @@ impl Refusals {
             .collect();
         let booked = refusals::book(db, &rows).await;
         if booked.is_err() {
-            counts
-                .into_iter()
-                .for_each(|(name, count)| self.add(name, count));
+            for (name, count) in counts {
+                self.add(name, count);
+            }
         }
         booked
     }

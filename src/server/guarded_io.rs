@@ -225,8 +225,9 @@ mod tests {
         let left = Left::default();
         let stream = Farewell::new(stream, left.clone());
         let mut io = GuardedIo::new(stream, deadlines, InFlight::default());
+        let bytes = vec![0; 65536];
         let mut write =
-            async || std::future::poll_fn(|cx| Pin::new(&mut io).poll_write(cx, &[0; 65536])).await;
+            async || std::future::poll_fn(|cx| Pin::new(&mut io).poll_write(cx, &bytes)).await;
         let given_up = loop {
             if let Err(error) = write().await {
                 break error;

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod bodies;
+mod cache;
 mod calls;
 mod connections;
 mod departures;
@@ -13,6 +14,8 @@ mod http2;
 mod keep_alive;
 mod limits;
 mod models;
+mod quotas;
+mod rate_limits;
 mod routes;
 mod routing;
 mod secrets;

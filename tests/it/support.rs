@@ -5,3 +5,4 @@ pub mod client;
 pub mod db;
 pub mod h2;
 pub mod link;
+pub mod proxy;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::gateway::inspect::CallFacts;
+use crate::gateway::inspect::{CallFacts, Endpoint};
 use crate::gateway::model_access::Routed;
 
 /// One replacement; an empty range inserts.
@@ -30,7 +30,11 @@ pub(super) fn outgoing(routed: &Routed, asks_usage: bool, cap: Option<i64>) -> B
         edits.push(ask_for_usage(body, facts));
     }
     if let Some(cap) = cap {
-        let field = routed.route.provider.output_cap_field.as_str();
+        // The older endpoint knows only the older field.
+        let field = match routed.inspected.endpoint {
+            Endpoint::Completions => "max_tokens",
+            _ => routed.route.provider.output_cap_field.as_str(),
+        };
         edits.push(limit_output(body, facts, field, cap));
     }
     splice(body, edits)
@@ -65,9 +69,11 @@ fn ask_for_usage(body: &[u8], facts: &CallFacts) -> Edit {
 }
 
 fn limit_output(body: &[u8], facts: &CallFacts, field: &str, cap: i64) -> Edit {
-    match &facts.cap_field {
-        Some(set) => Edit {
-            at: set.span.clone(),
+    let null = facts.null_caps.iter().find(|(name, _)| *name == field);
+    let set = facts.cap_field.as_ref().map(|set| &set.span);
+    match set.or(null.map(|(_, span)| span)) {
+        Some(value) => Edit {
+            at: value.clone(),
             text: cap.to_string(),
         },
         None => first_field(body, &format!("\"{field}\":{cap}")),
@@ -152,6 +158,20 @@ mod tests {
         assert_eq!(
             spliced(r#" {"model":"m"}"#, limit),
             r#" {"max_completion_tokens":7,"model":"m"}"#
+        );
+    }
+
+    #[test]
+    fn a_cap_replaces_a_null_of_its_own_field_and_no_other() {
+        let limit =
+            |body: &[u8], facts: &CallFacts| limit_output(body, facts, "max_completion_tokens", 7);
+        assert_eq!(
+            spliced(r#"{"model":"m","max_completion_tokens":null}"#, limit),
+            r#"{"model":"m","max_completion_tokens":7}"#
+        );
+        assert_eq!(
+            spliced(r#"{"model":"m","max_tokens":null}"#, limit),
+            r#"{"max_completion_tokens":7,"model":"m","max_tokens":null}"#
         );
     }
 

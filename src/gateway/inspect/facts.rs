@@ -33,6 +33,8 @@ pub struct CallFacts {
     pub cap: Option<i64>,
     /// Where it set it.
     pub cap_field: Option<CapField>,
+    /// Fields for a cap that stand there as `null`: a cap of ours goes into them, not beside them.
+    pub null_caps: Vec<(&'static str, Range<usize>)>,
     /// Bytes of the body that are text.
     pub text_bytes: i64,
     /// Images, sounds and files.
@@ -79,6 +81,7 @@ impl CallFacts {
             choices: 0,
             cap: None,
             cap_field: None,
+            null_caps: Vec::new(),
             text_bytes: count(body.len()) - bytes,
             parts,
             is_open_ended: parts::is_open_ended(&fields),
@@ -97,6 +100,7 @@ impl CallFacts {
             choices: choices(fields)?,
             cap,
             cap_field,
+            null_caps: null_caps(fields, body),
             ..self
         })
     }
@@ -161,6 +165,15 @@ fn cap(fields: &Fields, body: &[u8]) -> Result<Option<(i64, CapField)>, Refusal>
         span: span(body, raw),
     };
     Ok(Some((cap, field)))
+}
+
+fn null_caps(fields: &Fields, body: &[u8]) -> Vec<(&'static str, Range<usize>)> {
+    let names = ["max_completion_tokens", "max_tokens"].into_iter();
+    let values = names.filter_map(|name| Some((name, fields.get_or_null(name)?)));
+    values
+        .filter(|(_, value)| *value == "null")
+        .map(|(name, value)| (name, span(body, value)))
+        .collect()
 }
 
 /// `best_of` completions are generated even if only `n` are shown, and each of several prompts

@@ -7,25 +7,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::joined::{JOINED, Joined};
 use super::scanner::Scanner;
 use super::tab::Tab;
-use crate::domain::usage::Ending;
+use super::unattended::{Unattended, Watch};
 use crate::gateway::answer::Cut;
 use crate::gateway::forward::IDLE;
 use crate::gateway::refusal::Refusal;
 use crate::lifecycle::Lifecycle;
 
-/// Frames are joined up to this size: each costs the server a write.
-const JOINED: usize = 16 * 1024;
-/// The connection's task hands over one frame a turn, so a burst is seen only by letting it run.
-/// Two turns make a burst of 50 events cost what nginx's does; measured in docs/performance.md.
-const TURNS: u8 = 2;
 /// No stream runs much longer.
 const LONGEST: Duration = Duration::from_hours(1);
 const OK: u16 = 200;
@@ -45,14 +41,6 @@ pub struct MeteredBody {
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     patience: Option<Duration>,
     lifecycle: Arc<Lifecycle>,
-}
-
-/// Frames that wait to be written together.
-#[derive(Default)]
-struct Joined {
-    first: Bytes,
-    all: BytesMut,
-    turns: u8,
 }
 
 impl MeteredBody {
@@ -123,8 +111,11 @@ impl MeteredBody {
         }
     }
 
+    /// After the provider's own last word nothing is missing.
     fn broke(&mut self) {
-        if self.scanner.seen().is_done {
+        let seen = self.scanner.seen();
+        if seen.is_done || seen.is_failed {
+            self.settle();
             self.upstream = None;
         } else {
             self.fail(&Refusal::UpstreamInvalidResponse);
@@ -132,7 +123,7 @@ impl MeteredBody {
     }
 
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.stop.as_mut().poll(cx).is_ready() && self.tab.is_some() {
+        if self.stop.as_mut().poll(cx).is_ready() {
             self.fail(&Refusal::ShuttingDown);
             return Poll::Ready(());
         }
@@ -157,16 +148,8 @@ impl MeteredBody {
         Poll::Pending
     }
 
-    fn ending(&self) -> Ending {
-        let seen = self.scanner.seen();
-        Ending::Ran {
-            usage: seen.usage,
-            delivered: seen.delivered(),
-        }
-    }
-
     fn settle(&mut self) {
-        let ending = self.ending();
+        let ending = self.scanner.ending();
         if let Some(tab) = self.tab.take() {
             tab.settle(ending, OK);
         }
@@ -174,11 +157,12 @@ impl MeteredBody {
 
     /// Ends the stream with an error event and without `[DONE]`.
     fn fail(&mut self, refusal: &Refusal) {
-        let ending = self.ending();
+        self.upstream = None;
+        // After `[DONE]` nothing is missing, and nothing may follow.
         if let Some(tab) = self.tab.take() {
-            tab.fail(ending, refusal);
+            tab.fail(self.scanner.ending(), refusal);
+            self.last_words(&refusal.event());
         }
-        self.last_words(&refusal.event());
     }
 
     fn is_overrun(&self) -> bool {
@@ -192,6 +176,7 @@ impl MeteredBody {
             \"model\":\"\",\"choices\":[{\"index\":0,\"delta\":{},\"text\":\"\",\
             \"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n";
         self.settle();
+        self.upstream = None;
         self.last_words(LENGTH);
     }
 
@@ -201,7 +186,6 @@ impl MeteredBody {
             self.joined.push(Bytes::from_static(b"\n\n"));
         }
         self.joined.push(Bytes::copy_from_slice(events.as_bytes()));
-        self.upstream = None;
     }
 }
 
@@ -238,50 +222,6 @@ impl Body for MeteredBody {
     }
 }
 
-impl Joined {
-    fn len(&self) -> usize {
-        self.first.len() + self.all.len()
-    }
-
-    fn push(&mut self, bytes: Bytes) {
-        if bytes.is_empty() {
-            return;
-        }
-        self.turns = 0;
-        if self.len() == 0 {
-            self.first = bytes;
-            return;
-        }
-        if self.all.is_empty() {
-            self.all.reserve(JOINED.max(self.first.len() + bytes.len()));
-            self.all.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.all.extend_from_slice(&bytes);
-    }
-
-    fn take(&mut self) -> Option<Bytes> {
-        let bytes = if self.all.is_empty() {
-            std::mem::take(&mut self.first)
-        } else {
-            self.all.split().freeze()
-        };
-        (!bytes.is_empty()).then_some(bytes)
-    }
-
-    /// Lets the connection's task run before what is here goes out.
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.len() == 0 {
-            return Poll::Pending;
-        }
-        if self.turns < TURNS {
-            self.turns += 1;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(self.take())
-    }
-}
-
 impl Drop for MeteredBody {
     /// The client left. The provider is cancelled by dropping its stream, or read on.
     fn drop(&mut self) {
@@ -289,34 +229,10 @@ impl Drop for MeteredBody {
         match (self.patience, self.upstream.take()) {
             (Some(patience), Some(upstream)) => {
                 let scanner = std::mem::replace(&mut self.scanner, Scanner::new(false));
-                self.lifecycle
-                    .detach(drain(upstream, scanner, tab, patience));
+                let unattended = Unattended::new(scanner, tab, OK);
+                self.lifecycle.detach(unattended.read(upstream, patience));
             }
-            _ => tab.abandon(self.ending(), OK),
+            _ => tab.abandon(self.scanner.ending(), OK),
         }
     }
-}
-
-/// Reads on without a client, for the usage at the end.
-async fn drain(mut upstream: Incoming, mut scanner: Scanner, tab: Tab, patience: Duration) {
-    let reading = async {
-        while let Some(Ok(frame)) = http_body_util::BodyExt::frame(&mut upstream).await {
-            if let Ok(bytes) = frame.into_data() {
-                scanner.pass(bytes);
-            }
-            if scanner.seen().is_done {
-                break;
-            }
-        }
-        scanner.finish();
-    };
-    let _ = tokio::time::timeout(patience, reading).await;
-    let seen = scanner.seen();
-    tab.abandon(
-        Ending::Ran {
-            usage: seen.usage,
-            delivered: seen.delivered(),
-        },
-        OK,
-    );
 }

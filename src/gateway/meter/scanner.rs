@@ -4,8 +4,9 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::unattended::Watch;
 use super::usage;
-use crate::domain::usage::Usage;
+use crate::domain::usage::{Ending, Usage};
 
 mod fields;
 mod framing;
@@ -24,6 +25,8 @@ pub(super) struct Scanner {
     pending: BytesMut,
     framing: Framing,
     is_blind: bool,
+    /// The stream ended within an event.
+    is_torn: bool,
     seen: Seen,
 }
 
@@ -58,6 +61,7 @@ impl Scanner {
             pending: BytesMut::new(),
             framing: Framing::default(),
             is_blind: false,
+            is_torn: false,
             seen: Seen::default(),
         }
     }
@@ -68,7 +72,8 @@ impl Scanner {
 
     /// Whether what was forwarded ends between two events.
     pub(super) fn is_at_boundary(&self) -> bool {
-        !self.is_blind && (self.hides_usage || self.pending.is_empty())
+        let is_torn = self.is_torn || self.is_blind;
+        !is_torn && (self.hides_usage || self.pending.is_empty())
     }
 
     /// Looks at `bytes` and answers what of them, and of what was withheld, goes on.
@@ -93,6 +98,7 @@ impl Scanner {
     pub(super) fn finish(&mut self) -> Bytes {
         let event = self.pending.split().freeze();
         let is_hidden = !self.is_blind && self.inspect(&event);
+        self.is_torn = !event.is_empty() && !is_hidden;
         if self.hides_usage && !is_hidden {
             event
         } else {
@@ -177,7 +183,7 @@ impl Scanner {
     }
 
     fn note_delivery(&mut self, data: &[u8]) {
-        self.seen.is_failed |= data.starts_with(b"{\"error\"");
+        self.seen.is_failed |= is_error(data);
         if !FIELDS.choices.has_elements(data) {
             return;
         }
@@ -206,8 +212,41 @@ impl Scanner {
     }
 }
 
+impl Watch for Scanner {
+    fn see(&mut self, bytes: Bytes) {
+        self.pass(bytes);
+    }
+
+    fn is_over(&self) -> bool {
+        self.seen.is_done
+    }
+
+    fn finish(&mut self) {
+        Self::finish(self);
+    }
+
+    fn ending(&self) -> Ending {
+        Ending::Ran {
+            usage: self.seen.usage,
+            delivered: self.seen.delivered(),
+        }
+    }
+}
+
 fn is_done(data: &[u8]) -> bool {
     data.trim_ascii() == b"[DONE]"
+}
+
+/// Whether the event is an error: its first field is one. Where errors stand beside choices, those
+/// are finished.
+fn is_error(data: &[u8]) -> bool {
+    let field = |data: &[u8]| {
+        let name = data.trim_ascii_start().strip_prefix(b"{")?;
+        let rest = name.trim_ascii_start().strip_prefix(b"\"error\"")?;
+        let value = rest.trim_ascii_start().strip_prefix(b":")?;
+        Some(!value.trim_ascii_start().starts_with(b"null"))
+    };
+    field(data).unwrap_or(false)
 }
 
 fn without(all: &Bytes, hidden: &[std::ops::Range<usize>]) -> Bytes {

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -83,6 +84,15 @@ pub(super) fn of_event(data: &[u8]) -> Option<(Usage, bool)> {
     let is_empty = |choices: &RawValue| choices.get().trim_matches(['[', ']', ' ']).is_empty();
     let usage_alone = reporting.choices.is_none_or(is_empty);
     Some((reporting.usage()?, usage_alone))
+}
+
+/// The usage that stands last in the end of a document, which is all that there is of it.
+pub(super) fn at_end(tail: &[u8]) -> Option<Usage> {
+    const NAME: &[u8] = b"\"usage\"";
+    let at = memmem::rfind(tail, NAME)?;
+    let rest = tail.get(at + NAME.len()..)?.trim_ascii_start();
+    let mut values = serde_json::Deserializer::from_slice(rest.strip_prefix(b":")?).into_iter();
+    parse(values.next()?.ok()?)
 }
 
 impl Reporting<'_> {

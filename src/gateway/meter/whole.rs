@@ -1,63 +1,76 @@
 //! Answers that are one document: collected and settled before the status line goes down, so that a
-//! cut or senseless one is a clean 502. Beyond 32 MiB they pass through, and a cut aborts.
+//! cut or senseless one is a clean 502. Those beyond 32 MiB pass; see [`LargeBody`].
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use super::large::LargeBody;
 use super::tab::Tab;
 use super::usage;
 use crate::domain::usage::Ending;
 use crate::gateway::answer::Answer;
 use crate::gateway::forward::IDLE;
 use crate::gateway::refusal::Refusal;
+use crate::lifecycle::Lifecycle;
 
 const LARGEST: usize = 32 * 1024 * 1024;
+
+/// Nobody got anything of it.
+const WASTED: Ending = Ending::Ran {
+    usage: None,
+    delivered: 0,
+};
+
+/// What was read of a body.
+enum Read {
+    All(Bytes),
+    /// More than is collected, and there may be more.
+    Beginning(Bytes),
+}
 
 /// Collects, checks and settles.
 pub(super) async fn meter(
     response: Response<Incoming>,
     mut tab: Tab,
+    patience: Duration,
+    lifecycle: Arc<Lifecycle>,
 ) -> Result<Response<Answer>, Refusal> {
-    let (head, body) = response.into_parts();
+    let (head, mut body) = response.into_parts();
+    let status = head.status.as_u16();
     tab.saw_byte();
-    let read = match collect(body).await {
-        Ok(read) => read,
+    let read = match collect(&mut body).await {
+        Ok(Read::All(read)) => read,
+        Ok(Read::Beginning(read)) => {
+            let large = LargeBody::new(read, body, (tab, status), patience, lifecycle);
+            return Ok(super::answer(head, Answer::Large(Box::new(large))));
+        }
         Err(refusal) => {
-            tab.fail(
-                Ending::Ran {
-                    usage: None,
-                    delivered: 0,
-                },
-                &refusal,
-            );
+            tab.fail(WASTED, &refusal);
             return Err(refusal);
         }
     };
     let Some(document) = usage::of_document(&read) else {
         let refusal = Refusal::UpstreamInvalidResponse;
-        tab.fail(
-            Ending::Ran {
-                usage: None,
-                delivered: 0,
-            },
-            &refusal,
-        );
+        tab.fail(WASTED, &refusal);
         return Err(refusal);
     };
     let ending = Ending::Ran {
         usage: document.usage,
         delivered: document.delivered,
     };
-    tab.settle(ending, head.status.as_u16());
+    tab.settle(ending, status);
     Ok(super::answer(head, Answer::full(read)))
 }
 
-async fn collect(mut body: Incoming) -> Result<Bytes, Refusal> {
+async fn collect(body: &mut Incoming) -> Result<Read, Refusal> {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    while let Some(piece) = next(&mut body).await? {
+    while let Some(piece) = next(body).await? {
         if first.is_empty() && all.is_empty() {
             first = piece;
             continue;
@@ -65,12 +78,13 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Refusal> {
         if all.is_empty() {
             all = BytesMut::from(std::mem::take(&mut first));
         }
-        if all.len() + piece.len() > LARGEST {
-            return Err(Refusal::UpstreamInvalidResponse);
-        }
         all.extend_from_slice(&piece);
+        if all.len() > LARGEST {
+            return Ok(Read::Beginning(all.freeze()));
+        }
     }
-    Ok(if all.is_empty() { first } else { all.freeze() })
+    let read = if all.is_empty() { first } else { all.freeze() };
+    Ok(Read::All(read))
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Refusal> {

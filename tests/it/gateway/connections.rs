@@ -26,25 +26,23 @@ async fn impatient() -> TestApp {
 async fn five_hundred(begin: impl Fn(&str) -> String) {
     let app = impatient().await;
     let key = app.key().await;
-    let mut sockets = Vec::new();
+    let mut peers = Vec::new();
     for _ in 0..500 {
         let mut socket = app.client.connect().await;
-        socket
-            .write_all(begin(&key.secret).as_bytes())
-            .await
-            .unwrap();
-        sockets.push(socket);
+        let said = begin(&key.secret);
+        socket.write_all(said.as_bytes()).await.unwrap();
+        peers.push(socket);
     }
-    let began = Instant::now();
+    let since = Instant::now();
     let closing = TaskTracker::new().spawn(async move {
-        for mut socket in sockets {
+        for mut socket in peers {
             let _ = socket.read_to_end(&mut Vec::new()).await;
         }
     });
     while !closing.is_finished() {
         assert_eq!(app.client.chat(&key.secret).await.status, 200);
         assert!(
-            began.elapsed() < Duration::from_secs(8),
+            since.elapsed() < Duration::from_secs(8),
             "sockets stay open"
         );
     }
@@ -132,7 +130,7 @@ async fn a_huge_head_is_refused() {
             "{answer}"
         );
     }
-    let fields: String = (0..120).map(|n| format!("X-{n}: v\r\n")).collect();
+    let fields = (0..120).fold(String::new(), |fields, n| fields + &format!("X-{n}: v\r\n"));
     let answer = app
         .client
         .raw(format!(

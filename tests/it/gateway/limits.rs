@@ -14,7 +14,7 @@ use crate::support::app::{TestApp, TestKey};
 use crate::support::client::{CHAT, Reply, chat_body};
 use crate::support::db::{TestDb, on_both_engines};
 
-fn quota(amount: i64) -> Limits {
+pub(super) fn quota(amount: i64) -> Limits {
     let (unit, period) = (TokenUnit::Tokens, Period::Month);
     Limits {
         quota: Some(TokenQuota {
@@ -27,7 +27,7 @@ fn quota(amount: i64) -> Limits {
 }
 
 /// Sends `count` calls at once.
-fn at_once(
+pub(super) fn at_once(
     app: &TestApp,
     key: &TestKey,
     count: usize,
@@ -41,7 +41,7 @@ fn at_once(
     (0..count).map(call).collect()
 }
 
-async fn statuses(calls: Vec<tokio::task::JoinHandle<Reply>>) -> Vec<u16> {
+pub(super) async fn statuses(calls: Vec<tokio::task::JoinHandle<Reply>>) -> Vec<u16> {
     let mut statuses = Vec::new();
     for call in calls {
         statuses.push(call.await.unwrap().status.as_u16());

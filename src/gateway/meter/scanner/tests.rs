@@ -125,3 +125,30 @@ fn usage_in_every_chunk_is_not_summed_and_not_hidden() {
     assert_eq!(scanner.pass(input.clone().into()), input);
     assert_eq!(scanner.seen().usage.map(|usage| usage.total), Some(7));
 }
+
+#[test]
+fn an_end_within_an_event_is_no_boundary() {
+    for hides in [true, false] {
+        let mut scanner = Scanner::new(hides);
+        run(&mut scanner, format!("{CHUNK}\n\n").as_bytes(), &[]);
+        assert!(scanner.is_at_boundary());
+        let mut scanner = Scanner::new(hides);
+        run(&mut scanner, &CHUNK.as_bytes()[..40], &[]);
+        assert!(!scanner.is_at_boundary());
+    }
+}
+
+#[test]
+fn an_error_without_content_is_none() {
+    let failed = |data: &str| {
+        let mut scanner = Scanner::new(false);
+        run(&mut scanner, format!("data: {data}\n\n").as_bytes(), &[]);
+        scanner.seen().is_failed
+    };
+    assert!(failed(r#"{"error":{"message":"overloaded"}}"#));
+    assert!(failed(r#"{ "error" : "overloaded"}"#));
+    assert!(!failed(r#"{"error":null,"choices":[{"index":0}]}"#));
+    assert!(!failed(
+        r#"{"choices":[{"delta":{"content":"{\"error\":1}"}}]}"#
+    ));
+}

@@ -1,0 +1,117 @@
+//! A TCP forwarder before a server, to take the server away: cut, so that every connection breaks
+//! and new ones are closed; frozen, so that nothing moves; or stranded, so that the connections of
+//! today never move again and nobody is told.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::db::TestDb;
+
+/// A running forwarder; it ends with the test's runtime.
+pub struct Proxy(Arc<watch::Sender<State>>);
+
+#[derive(Clone, Copy)]
+struct State {
+    mode: Mode,
+    /// Connections of an earlier one are stranded.
+    generation: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Open,
+    Cut,
+    Frozen,
+}
+
+impl Proxy {
+    /// Stands between `database`, a Postgres, and whoever uses its URL from now on.
+    pub async fn before(database: &mut TestDb) -> Self {
+        let (user, rest) = database.url.split_once('@').unwrap();
+        let (server, name) = rest.split_once('/').unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (server, url) = (
+            server.to_owned(),
+            format!("{user}@127.0.0.1:{port}/{name}?sslmode=disable"),
+        );
+        database.url = url;
+        let state = Arc::new(watch::Sender::new(State {
+            mode: Mode::Open,
+            generation: 0,
+        }));
+        TaskTracker::new().spawn(accept(listener, server, Arc::clone(&state)));
+        Self(state)
+    }
+
+    /// Everything works.
+    pub fn open(&self) {
+        self.0.send_modify(|state| state.mode = Mode::Open);
+    }
+
+    /// Every connection breaks.
+    pub fn cut(&self) {
+        self.0.send_modify(|state| state.mode = Mode::Cut);
+    }
+
+    /// Nothing moves.
+    pub fn freeze(&self) {
+        self.0.send_modify(|state| state.mode = Mode::Frozen);
+    }
+
+    /// Nothing moves, and what is connected now never will.
+    pub fn strand(&self) {
+        self.0.send_modify(|state| {
+            state.mode = Mode::Frozen;
+            state.generation += 1;
+        });
+    }
+}
+
+async fn accept(listener: TcpListener, server: String, state: Arc<watch::Sender<State>>) {
+    let connections = TaskTracker::new();
+    while let Ok((client, _)) = listener.accept().await {
+        if state.borrow().mode == Mode::Cut {
+            continue;
+        }
+        let (server, state) = (server.clone(), Arc::clone(&state));
+        connections.spawn(async move {
+            let _ = forward(client, &server, &state).await;
+        });
+    }
+}
+
+async fn forward(client: TcpStream, server: &str, state: &watch::Sender<State>) -> io::Result<()> {
+    let server = TcpStream::connect(server).await?;
+    let ((client, to_client), (server, to_server)) = (client.into_split(), server.into_split());
+    let mut cut = state.subscribe();
+    tokio::select! {
+        up = copy(client, to_server, state.subscribe()) => up,
+        down = copy(server, to_client, state.subscribe()) => down,
+        _ = cut.wait_for(|state| state.mode == Mode::Cut) => Ok(()),
+    }
+}
+
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<State>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    let generation = state.borrow().generation;
+    let moves = |state: &State| state.mode != Mode::Frozen && state.generation == generation;
+    loop {
+        let count = from.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        let _ = state.wait_for(moves).await;
+        to.write_all(&buffer[..count]).await?;
+    }
+}
