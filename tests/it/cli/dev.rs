@@ -33,8 +33,8 @@ fn what_it_prints_works_as_pasted_and_is_booked_as_the_provider_reported_it() {
         .lines()
         .filter_map(|line| line.strip_prefix("data: "));
     let usage = usage.filter_map(|data| serde_json::from_str::<Value>(data).ok());
-    let usage = usage.filter_map(|event| event["usage"]["total_tokens"].as_i64());
-    reported += usage.last().unwrap();
+    let mut usage = usage.filter_map(|event| event["usage"]["total_tokens"].as_i64());
+    reported += usage.next_back().unwrap();
     let silent = paste(&curl.replacen(r#"{"model""#, r#"{"stream":true,"model""#, 1));
     assert!(silent.ends_with("data: [DONE]\n\n") && !silent.contains("\"usage\":{"));
 
