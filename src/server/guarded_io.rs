@@ -49,6 +49,12 @@ enum Owes {
     Nothing,
 }
 
+impl Deadlines {
+    fn shortest(&self) -> Duration {
+        self.head.min(self.idle).min(self.write)
+    }
+}
+
 impl GuardedIo {
     pub(super) fn new(stream: Farewell, deadlines: Deadlines, in_flight: InFlight) -> Self {
         Self {
@@ -59,7 +65,7 @@ impl GuardedIo {
             is_h2: None,
             owes: Owes::Anything(Instant::now()),
             stalled: None,
-            timer: Box::pin(tokio::time::sleep(deadlines.head.min(deadlines.idle))),
+            timer: Box::pin(tokio::time::sleep(deadlines.shortest())),
         }
     }
 
@@ -88,6 +94,13 @@ impl GuardedIo {
         self.calls = calls;
     }
 
+    /// Notes that the peer takes what is left of an answer. HTTP/2 counts that as a call.
+    fn wrote(&mut self) {
+        if let (Owes::Anything(_), Some(false)) = (self.owes, self.is_h2) {
+            self.owes = Owes::Anything(Instant::now());
+        }
+    }
+
     fn deadline(&self) -> Option<Instant> {
         let owed = match self.owes {
             Owes::Anything(since) => since.checked_add(self.deadlines.idle),
@@ -95,7 +108,9 @@ impl GuardedIo {
             Owes::Nothing => None,
         };
         let write = self.deadlines.write;
-        let stalled = self.stalled.and_then(|since| since.checked_add(write));
+        let unread = self.in_flight.unread_since();
+        let stalled = self.stalled.into_iter().chain(unread).min();
+        let stalled = stalled.and_then(|since| since.checked_add(write));
         owed.into_iter().chain(stalled).min()
     }
 
@@ -104,11 +119,7 @@ impl GuardedIo {
         loop {
             ready!(self.timer.as_mut().poll(cx));
             let now = Instant::now();
-            let shortest = self
-                .deadlines
-                .head
-                .min(self.deadlines.idle)
-                .min(self.deadlines.write);
+            let shortest = self.deadlines.shortest();
             let next = match self.deadline() {
                 Some(deadline) if deadline <= now => {
                     self.stream.is_over();
@@ -128,6 +139,7 @@ impl GuardedIo {
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
+            self.wrote();
             return written;
         }
         self.stalled.get_or_insert_with(Instant::now);
@@ -213,8 +225,6 @@ mod tests {
         let left = Left::default();
         let stream = Farewell::new(stream, left.clone());
         let mut io = GuardedIo::new(stream, deadlines, InFlight::default());
-        // The timer of a socket without short deadlines first fires late.
-        io.timer = Box::pin(tokio::time::sleep(deadlines.write));
         let bytes = vec![0; 65536];
         let mut write =
             async || std::future::poll_fn(|cx| Pin::new(&mut io).poll_write(cx, &bytes)).await;

@@ -1,8 +1,11 @@
 //! The commands as scripts run them: the real binary on a data directory of its own.
 
 mod config;
+mod dev;
 mod failures;
 mod keys;
+mod running;
+mod serve;
 mod tenants;
 mod usage;
 

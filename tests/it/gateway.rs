@@ -11,6 +11,7 @@ mod fields;
 mod framing;
 mod headers;
 mod heads;
+mod http2;
 mod keep_alive;
 mod large_answers;
 mod limits;

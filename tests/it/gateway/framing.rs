@@ -92,3 +92,54 @@ async fn no_request_opens_a_tunnel() {
     }
     assert_eq!(app.sent().len(), 0);
 }
+
+#[tokio::test]
+async fn odd_framing_is_refused_or_read_in_one_way() {
+    let app = TestApp::start().await;
+    let key = app.key().await;
+    let body = chat_body("");
+    let head = format!(
+        "Host: x\r\nConnection: close\r\nAuthorization: Bearer {}",
+        key.secret
+    );
+    let (length, coding) = (
+        format!("Content-Length: {}", body.len()),
+        "Transfer-Encoding: chunked",
+    );
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let extended = chunked.replacen("\r\n", &format!(";{}\r\n", "x".repeat(65536)), 1);
+    let first = format!("POST {CHAT} HTTP/1.1\r\n{head}\r\n");
+    let old = first.replace("HTTP/1.1", "HTTP/1.0");
+    let requests = [
+        format!("{first}{length}\r\n{length}\r\n\r\n{body}"),
+        format!("{old}{coding}\r\n\r\n{chunked}"),
+        format!("{old}{length}\r\n\r\n{body}"),
+        format!("{first}{length}\r\n\r\n{body}").replace("\r\n", "\n"),
+        format!("{first}{coding}\r\n\r\n{extended}"),
+        format!("{first}{coding}\r\n{coding}\r\n\r\n{chunked}"),
+        format!("{first}{coding}, chunked\r\n\r\n{chunked}"),
+        format!("{first}{coding}\r\n\r\n{}", chunked.replace("\r\n", "\n")),
+        format!("{first}Connection: Upgrade\r\nUpgrade: h2c\r\n{length}\r\n\r\n{body}"),
+    ];
+    for request in requests {
+        let before = app.sent().len();
+        let answer = app.client.raw(&request).await;
+        let (first, _) = answer.split_once("\r\n").unwrap();
+        let status = first.strip_prefix("HTTP/1.").unwrap().get(2..5).unwrap();
+        assert!(matches!(status, "200" | "400"), "{request}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.").count(), 1, "{request}: {answer}");
+        let sent = app.sent();
+        assert_eq!(
+            sent.len(),
+            before + usize::from(status == "200"),
+            "{request}"
+        );
+        if status == "200" {
+            let seen = &sent[before].seen;
+            assert_eq!(seen.body, body.as_bytes());
+            assert_eq!(seen.header("content-length"), Some(length.split_at(16).1));
+            assert!(seen.header("upgrade").is_none() && seen.header("connection").is_none());
+        }
+    }
+    assert_eq!(app.provider.malformed(), 0);
+}

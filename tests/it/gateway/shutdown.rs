@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::task::TaskTracker;
 
 use crate::provider::{EventStream, Gate, Provider, Usage, sse};
 use crate::support::app::TestApp;
 use crate::support::client::{CHAT, Opened, chat_body};
 use crate::support::db::TestDb;
+use crate::support::h2::H2;
 
 const STREAM: &str = r#","stream":true,"stream_options":{"include_usage":true}"#;
 
@@ -115,4 +117,75 @@ async fn readiness_ends_before_the_rest() {
     let answer = app.client.get("/readyz", "").await;
     assert_eq!(answer.status, 503);
     assert_eq!(app.client.get("/livez", "").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_have_no_answer_yet_are_told_when_the_drain_is_over() {
+    let drain = "[server]\ndrain = \"200ms\"";
+    let mut app = TestApp::with(TestDb::sqlite().await, Provider::honest().await, drain).await;
+    let key = app.key().await;
+    app.provider.hold();
+    let (client, secret) = (app.client.clone(), key.secret.clone());
+    let whole = TaskTracker::new().spawn(async move { client.chat(&secret).await });
+    let mut client = H2::connect(&app.client).await;
+    let stream = TaskTracker::new().spawn(client.chat(&key.secret, chat_body(STREAM)));
+    app.provider.waiting(2).await;
+    app.lifecycle.stop();
+    whole.await.unwrap().assert_refused(503, "shutting_down");
+    assert_eq!(stream.await.unwrap().unwrap().status(), 503);
+    app.stopped().await;
+    assert_eq!(app.booked(2).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_that_stall_are_cut_and_booked_before_the_end() {
+    let provider =
+        Provider::start(|_| EventStream::new().forever(&sse::chunk(&"x".repeat(1000)))).await;
+    let drain = "[server]\ndrain = \"200ms\"";
+    let mut app = TestApp::with(TestDb::sqlite().await, provider, drain).await;
+    let old = streams(&app, 3).await;
+    let key = app.key().await;
+    let mut client = H2::connect(&app.client).await;
+    let mut new = Vec::new();
+    for _ in 0..3 {
+        new.push(client.chat(&key.secret, chat_body(STREAM)).await.unwrap());
+    }
+    app.stop().await;
+    assert_eq!(app.booked(6).await.len(), 6);
+    drop((old, new));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_connection_is_closed_after_its_answer() {
+    let (mut app, gate) = gated("").await;
+    let idle = app.client.connect().await;
+    let mut busy = app.client.connect().await;
+    let key = app.key().await;
+    let body = chat_body(STREAM);
+    let call = format!(
+        "POST {CHAT} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+        key.secret,
+        body.len()
+    );
+    busy.write_all(call.as_bytes()).await.unwrap();
+    app.provider.received(1).await;
+    app.lifecycle.stop();
+    gate.release();
+    for (mut socket, end) in [(idle, ""), (busy, "0\r\n\r\n")] {
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with(end), "{answer}");
+    }
+    app.stopped().await;
+    app.booked(1).await;
+}
+
+#[tokio::test]
+async fn readiness_that_ended_does_not_come_back_with_the_store() {
+    let app = TestApp::start().await;
+    app.lifecycle.leave();
+    app.lifecycle.set_ready(true);
+    assert_eq!(app.client.get("/readyz", "").await.status, 503);
+    let key = app.key().await;
+    assert_eq!(app.client.chat(&key.secret).await.status, 200);
 }

@@ -1,0 +1,80 @@
+//! A server process as its operator meets it: what it prints, how it is told to end, how it ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a wait may take before the test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running process; killed when the test ends.
+pub struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line that has `words` in it.
+    pub fn says(&self, words: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let left = PATIENCE.saturating_sub(began.elapsed());
+            let line = self.lines.recv_timeout(left);
+            let line = line.unwrap_or_else(|_| panic!("never said {words:?}"));
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    /// The address it says that it listens on.
+    pub fn address(&self) -> String {
+        let line = self.says("listening");
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        line["address"].as_str().unwrap().to_owned()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.child.id());
+        let killed = Command::new("sh").args(["-c", &line]).status().unwrap();
+        assert!(killed.success());
+    }
+
+    /// Waits for its end; what it said on stderr.
+    pub fn ended(&mut self) -> (ExitStatus, String) {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < PATIENCE, "the process does not end");
+            thread::sleep(Duration::from_millis(10));
+        };
+        let mut errors = String::new();
+        let stderr = self.child.stderr.take();
+        stderr.unwrap().read_to_string(&mut errors).unwrap();
+        (status, errors)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

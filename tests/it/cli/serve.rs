@@ -1,0 +1,146 @@
+//! `tollgate serve` as a supervisor runs it: ready, told to end, and never twice on one database.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::running::Running;
+use super::{Installation, failed};
+use crate::provider::{EventStream, Gate, Provider, Usage, sse};
+use crate::support::client::{CHAT, Client, chat_body};
+use crate::support::db::TestDb;
+
+const STREAM: &str = r#","stream":true"#;
+
+impl Installation {
+    /// A server in front of `provider`, with further `server` settings.
+    fn serve(&self, provider: &Provider, server: &str) -> Running {
+        self.configure(provider, server);
+        Running::start(&mut self.server())
+    }
+
+    fn configure(&self, provider: &Provider, server: &str) {
+        let config = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\n{server}\n[[providers]]\nname = \"mock\"\n\
+             base_url = \"{}\"\nmodels = [\"*\"]\n",
+            provider.base_url()
+        );
+        std::fs::write(self.directory.path().join("tollgate.toml"), config).unwrap();
+    }
+
+    fn server(&self) -> Command {
+        let mut command = self.command();
+        command.args(["serve", "--config", "tollgate.toml"]);
+        command
+    }
+
+    fn secret(&self) -> String {
+        self.organisation("Acme");
+        let line = ["key", "create", "--org", "Acme", "--name", "k"];
+        self.json(&line)["secret"].as_str().unwrap().to_owned()
+    }
+
+    fn calls(&self) -> Value {
+        self.json(&["calls", "--org", "Acme"])["data"].clone()
+    }
+}
+
+/// A provider whose streams wait in their middle.
+async fn gated() -> (Provider, Gate) {
+    let gate = Gate::closed();
+    let behind = gate.clone();
+    let provider = Provider::start(move |_| {
+        let begun = EventStream::of([sse::chunk("12345678")]).gate(&behind);
+        let usage = sse::usage(Usage::new(5, 6));
+        let rest = [sse::finish("stop"), usage, sse::done()];
+        rest.into_iter().fold(begun, EventStream::frame).finish()
+    });
+    (provider.await, gate)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_ends_readiness_first_then_lets_streams_finish_and_books_them() {
+    let tollgate = Installation::new();
+    let secret = tollgate.secret();
+    let (provider, gate) = gated().await;
+    let mut running = tollgate.serve(&provider, "shutdown_delay = \"1s\"");
+    let address = running.address();
+    let client = Client::new(address.parse().unwrap());
+    let healthcheck = || {
+        let mut command = tollgate.command();
+        command.env("TOLLGATE_SERVER__LISTEN", &address);
+        command.arg("healthcheck").output().unwrap()
+    };
+    assert!(healthcheck().status.success());
+    let mut stream = client.open(CHAT, &secret, &chat_body(STREAM)).await;
+    stream.next().await.unwrap();
+
+    running.signal("TERM");
+    running.says("stopping");
+    assert_eq!(client.get("/readyz", "").await.status, 503);
+    assert!(failed(1, &healthcheck()).contains("not ready"));
+    let late = client.open(CHAT, &secret, &chat_body(STREAM)).await;
+    assert_eq!(late.0.status(), 200);
+    gate.release();
+    for stream in [stream, late] {
+        assert!(stream.read().await.text().ends_with("data: [DONE]\n\n"));
+    }
+    let (status, errors) = running.ended();
+    assert_eq!((status.code(), errors.as_str()), (Some(0), ""));
+    let calls = tollgate.calls();
+    let calls = calls.as_array().unwrap();
+    assert_eq!(calls.len(), 2);
+    assert!(calls.iter().all(|call| call["total_tokens"] == 11));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_streams_at_once_and_books_them() {
+    let tollgate = Installation::new();
+    let secret = tollgate.secret();
+    let (provider, _gate) = gated().await;
+    let mut running = tollgate.serve(&provider, "drain = \"1h\"\nshutdown_delay = \"1h\"");
+    let client = Client::new(running.address().parse().unwrap());
+    let mut stream = client.open(CHAT, &secret, &chat_body(STREAM)).await;
+    stream.next().await.unwrap();
+    running.signal("TERM");
+    running.says("stopping");
+    running.signal("INT");
+    let rest = stream.read().await;
+    assert!(rest.text().contains("\"shutting_down\""), "{}", rest.text());
+    assert!(!rest.text().contains("[DONE]"));
+    assert_eq!(running.ended().0.code(), Some(0));
+    let calls = tollgate.calls();
+    assert_eq!(calls.as_array().unwrap().len(), 1);
+    assert_eq!(calls[0]["source"], "estimated");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_database_file_has_one_server() {
+    let tollgate = Installation::new();
+    let provider = Provider::honest().await;
+    let running = tollgate.serve(&provider, "");
+    running.address();
+    let (status, errors) = Running::start(&mut tollgate.server()).ended();
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(errors.contains("another tollgate"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_postgres_database_has_one_server() {
+    let (one, other) = (Installation::new(), Installation::new());
+    let database = TestDb::empty_postgres().await;
+    let provider = Provider::honest().await;
+    one.configure(&provider, "");
+    other.configure(&provider, "");
+    let server = |tollgate: &Installation| {
+        let mut command = tollgate.server();
+        Running::start(command.env("DATABASE_URL", &database.url))
+    };
+    let running = server(&one);
+    running.address();
+    let (status, errors) = server(&other).ended();
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(errors.contains("another tollgate"), "{errors}");
+}
