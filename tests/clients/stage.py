@@ -31,9 +31,10 @@ class Stage:
         """One command of the gateway, its answer parsed."""
         return json.loads(run_cli(self._cli, args, dict(os.environ)) or "{}")
 
-    def make_key(self, name: str, *flags: str) -> dict:
+    def make_key(self, name: str, *flags: str, organization: str | None = None) -> dict:
         """A new key; its secret is kept for the search for secrets."""
-        key = self.run("key", "create", "--org", self.organization, "--name", name, *flags)
+        owner = organization or self.organization
+        key = self.run("key", "create", "--org", owner, "--name", name, *flags)
         with self._secrets.open("a") as kept:
             kept.write(key["secret"] + "\n")
         return key

@@ -61,6 +61,15 @@ def test_a_deleted_key_is_unknown(stage, client_of):
     assert refused(client, openai.AuthenticationError).code == "invalid_api_key"
 
 
+def test_a_suspended_organisation_is_denied_permission(stage, client_of):
+    stage.run("org", "create", "Suspended")
+    key = stage.make_key("python-suspended", organization="Suspended")
+    stage.run("org", "update", "Suspended", "--status", "suspended")
+    client, statuses = client_of(key["secret"])
+    assert refused(client, openai.PermissionDeniedError).code == "organization_suspended"
+    assert statuses == [403]
+
+
 def test_a_model_that_nobody_serves_and_one_not_allowed_look_the_same(stage, client_of):
     key = stage.make_key("python-one-model", "--models", "mock-chat")
     client, statuses = client_of(key["secret"])
@@ -111,6 +120,21 @@ def test_a_rate_limited_call_succeeds_by_the_sdks_own_retry(stage, client_of):
     before = len(statuses)
     assert patient.chat.completions.create(model="mock-chat", messages=MESSAGES).choices
     assert statuses[before:] == [429, 200]
+
+
+@pytest.mark.parametrize(("flag", "code"), [
+    ("--rpm", "rate_limit_exceeded"), ("--concurrency", "concurrency_limit_exceeded"),
+])
+def test_a_limit_of_nothing_is_not_retried(stage, client_of, flag, code):
+    client, statuses = client_of(stage.make_key(f"python{flag}", flag, "0")["secret"])
+    assert refused(client, openai.RateLimitError).code == code
+    assert statuses == [429]
+
+
+def test_a_body_that_is_too_large_is_told_so(client):
+    body = {"padding": "x" * (33 * 2**20)}
+    error = refused(client, openai.APIStatusError, extra_body=body)
+    assert (error.status_code, error.code) == (413, "request_too_large")
 
 
 def test_the_rate_limit_is_told_in_the_headers(stage, client_of):
