@@ -17,6 +17,7 @@ use crate::domain::time::Clock;
 use crate::gateway::{BodyLimits, Gateway, Limiters, Upstream};
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
+use crate::metrics::{Gauges, Metrics};
 use crate::providers::{Catalog, fetch_listings};
 use crate::server::Server;
 use crate::store::Db;
@@ -33,6 +34,7 @@ pub struct App {
     ledger: Arc<Ledger>,
     server: Arc<Server>,
     lifecycle: Arc<Lifecycle>,
+    metrics: Arc<Metrics>,
     drain: Duration,
     background: Background,
 }
@@ -67,12 +69,15 @@ impl App {
             catalog: Arc::new(Catalog::build(config)?),
             upstream: Arc::new(Upstream::new()?),
         };
-        let gateway = background.gateway(config, &ledger, &lifecycle);
+        let metrics = Metrics::new();
+        metrics.collect(gauges(&lifecycle, &background.callers));
+        let gateway = background.gateway(config, &ledger, &lifecycle, &metrics);
         Ok(Self {
             server: Server::new(&config.server, gateway.router(), &lifecycle),
             db,
             ledger,
             lifecycle,
+            metrics,
             drain: config.server.drain,
             background,
         })
@@ -81,6 +86,11 @@ impl App {
     /// Where to ask for the end.
     pub fn lifecycle(&self) -> Arc<Lifecycle> {
         Arc::clone(&self.lifecycle)
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// Serves on `listener` until the end is asked for. The ledger ends last: whatever is served
@@ -93,6 +103,7 @@ impl App {
             lifecycle,
             drain,
             background,
+            ..
         } = self;
         let beside = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -147,12 +158,34 @@ async fn serve(
     }
 }
 
+/// What the process knows about itself, for whoever reads the metrics.
+fn gauges(lifecycle: &Arc<Lifecycle>, callers: &Arc<Callers>) -> Gauges {
+    let (ready, detached) = (Arc::clone(lifecycle), Arc::clone(lifecycle));
+    let callers = Arc::clone(callers);
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    Gauges::default()
+        .with("ready", "1 if calls are welcome", move || {
+            i64::from(ready.is_ready())
+        })
+        .with(
+            "calls_without_client",
+            "Calls that go on although their client left",
+            move || count(detached.detached()),
+        )
+        .with(
+            "cached_keys",
+            "Keys in memory, unknown ones included",
+            move || count(callers.len()),
+        )
+}
+
 impl Background {
     fn gateway(
         &self,
         config: &Config,
         ledger: &Arc<Ledger>,
         lifecycle: &Arc<Lifecycle>,
+        metrics: &Arc<Metrics>,
     ) -> Gateway {
         Gateway {
             clock: self.clock.clone(),
@@ -161,6 +194,7 @@ impl Background {
             ledger: Arc::clone(ledger),
             upstream: Arc::clone(&self.upstream),
             lifecycle: Arc::clone(lifecycle),
+            metrics: Arc::clone(metrics),
             body_limits: BodyLimits {
                 bytes: config.server.max_body_bytes,
                 time: config.server.body_timeout,

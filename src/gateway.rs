@@ -11,6 +11,7 @@ use crate::cache::Callers;
 use crate::domain::time::Clock;
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
 use crate::providers::Catalog;
 
 mod access_log;
@@ -53,6 +54,8 @@ pub struct Gateway {
     pub upstream: Arc<Upstream>,
     /// What must finish before the process ends.
     pub lifecycle: Arc<Lifecycle>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// How much of a body is taken.
     pub body_limits: BodyLimits,
     /// Output tokens where neither client nor model says.
@@ -63,8 +66,8 @@ impl Gateway {
     /// The life of a call, outermost stage first.
     fn path(&self, route: &'static str, endpoint: Endpoint) -> MethodRouter {
         let path = ServiceBuilder::new()
-            // → Call: its id, and one log line when its answer has ended
-            .layer(access_log::layer(route, &self.clock))
+            // → Call: its id, and one log line and one count when its answer has ended
+            .layer(access_log::layer(route, &self.clock, &self.metrics))
             // heads of a size that clients send
             .layer(HeadLimitsLayer)
             // → Known: one credential, and whose it is

@@ -25,6 +25,7 @@ pub mod domain;
 pub mod gateway;
 pub mod ledger;
 pub mod lifecycle;
+pub mod metrics;
 pub mod providers;
 pub mod sandbox;
 pub mod server;

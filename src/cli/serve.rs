@@ -1,11 +1,17 @@
 //! `tollgate serve`: the gateway.
 
+use std::convert::Infallible;
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use anyhow::Context;
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::time::Clock;
+use crate::metrics::{self, Metrics};
 
 /// Runs the gateway until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
@@ -28,8 +34,9 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
 /// Runs `app` until a signal, and until what it serves then has ended.
 pub(super) async fn run(config: &Config, app: App, listener: TcpListener) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let lifecycle = app.lifecycle();
+    let (lifecycle, metrics) = (app.lifecycle(), app.metrics());
     tokio::select! {
+        never = show(metrics, config.server.metrics_listen) => match never {},
         ended = app.run(listener) => ended?,
         Err(failed) = lifecycle.obey_signals(config.server.shutdown_delay) => {
             return Err(failed).context("cannot wait for signals");
@@ -37,4 +44,21 @@ pub(super) async fn run(config: &Config, app: App, listener: TcpListener) -> any
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Lets operators read the metrics. An address that is taken is no reason to serve nobody: it is, for
+/// the second gateway of a machine.
+async fn show(metrics: Arc<Metrics>, address: SocketAddr) -> Infallible {
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::warn!(%address, %error, "no metrics can be read: set server.metrics_listen to a free address");
+            return pending().await;
+        }
+    };
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "metrics are read here");
+    }
+    metrics::serve(metrics, listener).await;
+    pending().await
 }

@@ -1,5 +1,5 @@
 //! The outermost stage: gives a call its id, turns refusals into answers, and writes exactly one
-//! line when the *body* ends, however it ends.
+//! line and counts the call when the *body* ends, however it ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -16,6 +16,7 @@ use super::answer::Answer;
 use super::refusal::Refusal;
 use crate::domain::tenant::CallId;
 use crate::domain::time::{Clock, Timestamp};
+use crate::metrics::Metrics;
 
 mod logged_body;
 mod record;
@@ -47,6 +48,7 @@ pub struct Call {
 pub struct AccessLogLayer {
     route: &'static str,
     clock: Clock,
+    metrics: Arc<Metrics>,
 }
 
 /// See the module.
@@ -54,14 +56,16 @@ pub struct AccessLogLayer {
 pub struct AccessLog<S> {
     route: &'static str,
     clock: Clock,
+    metrics: Arc<Metrics>,
     inner: S,
 }
 
 /// Logs calls to `route`, the template and never the path, which may hold a one-time link.
-pub fn layer(route: &'static str, clock: &Clock) -> AccessLogLayer {
+pub fn layer(route: &'static str, clock: &Clock, metrics: &Arc<Metrics>) -> AccessLogLayer {
     AccessLogLayer {
         route,
         clock: clock.clone(),
+        metrics: Arc::clone(metrics),
     }
 }
 
@@ -72,6 +76,7 @@ impl<S> Layer<S> for AccessLogLayer {
         AccessLog {
             route: self.route,
             clock: self.clock.clone(),
+            metrics: Arc::clone(&self.metrics),
             inner,
         }
     }
@@ -91,7 +96,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let call = Call::new(request, self.route, self.clock.now());
-        let line = record::Line::new(&call.record);
+        let line = record::Line::new(&call.record, &self.metrics);
         // A bug in one call must not take its connection along, nor the calls that share it.
         let answering = catch_unwind(AssertUnwindSafe(|| self.inner.call(call)));
         Box::pin(async move {
@@ -143,7 +148,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_a_stage_is_an_internal_error_of_that_call_alone() {
         let buggy = tower::service_fn(|_: Call| async { panic!("a bug") });
-        let mut stage = layer("/buggy", &Clock::default()).layer(buggy);
+        let mut stage = layer("/buggy", &Clock::default(), &Metrics::new()).layer(buggy);
         for _ in 0..2 {
             let answer = stage.call(Request::new(Body::empty())).await.unwrap();
             assert_eq!(answer.status(), 500);

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::domain::tenant::{CallId, KeyId, OrganisationId};
 use crate::domain::usage::Charge;
+use crate::metrics::{Metrics, Observation};
 
 /// Facts about one call, filled in by the stages as they learn them.
 pub struct Record {
@@ -41,8 +42,12 @@ pub enum Outcome {
     Cut,
 }
 
-/// The line, written when it is dropped: by the end of the body or by whatever prevented one.
-pub struct Line(Arc<Record>);
+/// The line, written when it is dropped: by the end of the body or by whatever prevented one. The
+/// call is counted at the same moment.
+pub struct Line {
+    record: Arc<Record>,
+    metrics: Arc<Metrics>,
+}
 
 impl Record {
     pub(super) fn new(id: CallId, route: &'static str, started: Instant) -> Self {
@@ -99,8 +104,18 @@ impl Record {
         self.facts.lock().outcome = outcome;
     }
 
-    fn write(&self) {
+    fn write(&self, metrics: &Metrics) {
         let facts = self.facts.lock();
+        let duration = self.started.elapsed();
+        metrics.calls.observe(&Observation {
+            route: self.route,
+            status: facts.status.map(|status| status.as_u16()),
+            code: facts.code,
+            served: facts.provider.as_deref().zip(facts.model.as_deref()),
+            charge: facts.charge.as_ref(),
+            first_byte: facts.first_byte,
+            duration,
+        });
         let charge = facts.charge.as_ref();
         let (organisation, key) = facts.caller.unzip();
         tracing::event!(
@@ -120,7 +135,7 @@ impl Record {
                 tokens.charged = charge.map(|charge| charge.tokens),
                 tokens.source = charge.map(|charge| debug(charge.source)),
                 first_byte_ms = facts.first_byte.map(millis),
-                duration_ms = millis(self.started.elapsed()),
+                duration_ms = millis(duration),
                 outcome = debug(facts.outcome),
             },
             "call"
@@ -129,18 +144,21 @@ impl Record {
 }
 
 impl Line {
-    pub(super) fn new(record: &Arc<Record>) -> Self {
-        Self(Arc::clone(record))
+    pub(super) fn new(record: &Arc<Record>, metrics: &Arc<Metrics>) -> Self {
+        Self {
+            record: Arc::clone(record),
+            metrics: Arc::clone(metrics),
+        }
     }
 
     pub(super) fn record(&self) -> &Record {
-        &self.0
+        &self.record
     }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.0.write();
+        self.record.write(&self.metrics);
     }
 }
 

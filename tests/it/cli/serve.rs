@@ -1,6 +1,7 @@
 //! `tollgate serve` as a supervisor runs it: ready, told to end, and never twice on one database.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -143,4 +144,42 @@ async fn one_postgres_database_has_one_server() {
     assert_eq!(status.code(), Some(1), "{errors}");
     assert_eq!(errors.lines().count(), 1, "{errors}");
     assert!(errors.contains("another tollgate"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_read_on_their_own_listener_and_name_no_tenant() {
+    let tollgate = Installation::new();
+    let secret = tollgate.secret();
+    let provider = Provider::honest().await;
+    let running = tollgate.serve(&provider, "metrics_listen = \"127.0.0.1:0\"");
+    let [gateway, metrics] = [(); 2].map(|()| {
+        let line: Value = serde_json::from_str(&running.says("address")).unwrap();
+        Client::new(line["address"].as_str().unwrap().parse().unwrap())
+    });
+
+    assert_eq!(gateway.chat(&secret).await.status, 200);
+    assert_eq!(gateway.get("/metrics", &secret).await.status, 404);
+    let counted = r#"tollgate_calls_total{route="/v1/chat/completions",status="200"} 1"#;
+    let text = until_counted(&metrics, counted).await;
+    assert!(text.contains("tollgate_ready 1"), "{text}");
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    for canary in ["Acme", &secret, &secret[..7]] {
+        assert!(!text.contains(canary), "{canary} in {text}");
+    }
+}
+
+/// A call is counted when its answer has gone, which its client may know first.
+async fn until_counted(metrics: &Client, line: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let text = metrics.get("/metrics", "").await.text().to_owned();
+        if text.contains(line) {
+            return text;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "{line} in {text}"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
