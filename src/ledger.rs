@@ -181,7 +181,7 @@ impl Ledger {
         Arc::clone(&self.refusals)
     }
 
-    fn settle(&self, event: Event) {
+    fn settle(&self, event: Event<'static>) {
         self.settled.push(event);
     }
 
@@ -255,6 +255,7 @@ fn draw<'a>(
         let amount = match budget.key.unit {
             Unit::Tokens => tokens,
             Unit::Requests => 1,
+            Unit::NanoUsd => 0,
         };
         draws.push(budget.draw(amount).ok_or_else(|| Arc::clone(budget))?);
     }

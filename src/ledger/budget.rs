@@ -100,6 +100,7 @@ impl Budget {
         match self.key.unit {
             Unit::Tokens => need.is_hopeless(amount, balance.used),
             Unit::Requests => balance.used >= amount,
+            Unit::NanoUsd => false,
         }
     }
 
@@ -149,6 +150,7 @@ impl Draw {
         match self.budget.key.unit {
             Unit::Tokens => charge.tokens,
             Unit::Requests => charge.requests,
+            Unit::NanoUsd => 0,
         }
     }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ledger;
 use crate::store::StoreError;
-use crate::store::events::{self, Event};
+use crate::store::events::{self, Batch, Event};
 
 const EVERY: Duration = Duration::from_millis(200);
 /// Enough waiting calls to write at once; more while they keep coming faster than that, because
@@ -28,7 +28,7 @@ const REFUSALS_EVERY: Duration = Duration::from_secs(1);
 
 /// Calls that wait to be written.
 pub(super) struct Settled {
-    events: Mutex<Vec<Event>>,
+    events: Mutex<Vec<Event<'static>>>,
     /// Those and the ones on their way to the store.
     unwritten: AtomicUsize,
     many: Notify,
@@ -38,7 +38,7 @@ pub(super) struct Settled {
 /// Calls on their way to the store. Those that are not written when it is dropped wait again.
 struct Leaving<'a> {
     settled: &'a Settled,
-    events: Vec<Event>,
+    events: Vec<Event<'static>>,
     written: usize,
 }
 
@@ -54,7 +54,7 @@ impl Default for Settled {
 }
 
 impl Settled {
-    pub(super) fn push(&self, event: Event) {
+    pub(super) fn push(&self, event: Event<'static>) {
         let waiting = {
             let mut events = self.events.lock();
             events.push(event);
@@ -86,7 +86,7 @@ impl Settled {
 }
 
 impl Leaving<'_> {
-    fn next(&self) -> &[Event] {
+    fn next(&self) -> &[Event<'static>] {
         let rest = self.events.get(self.written..).unwrap_or_default();
         rest.get(..BATCH).unwrap_or(rest)
     }
@@ -155,7 +155,7 @@ impl Ledger {
         while !leaving.next().is_empty() {
             let batch = leaving.next();
             let count = batch.len();
-            let booking = timeout(PATIENCE, events::book(&self.db, batch)).await;
+            let booking = timeout(PATIENCE, events::book(&self.db, Batch::of(batch))).await;
             booking.map_err(|late| StoreError::unavailable(&late))??;
             leaving.wrote(count);
         }

@@ -14,7 +14,7 @@ use crate::domain::quota::Need;
 use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Charge, Ending, Held};
-use crate::store::events::Event;
+use crate::store::events::{BudgetDraw, Event};
 
 /// Everything about a call that is fixed before it is sent and outlives edits, moves and deletion.
 pub struct Intent {
@@ -152,8 +152,12 @@ impl Open {
     fn close(self, ledger: &Ledger, charge: &Charge, held: Held, report: Report) {
         let Self { intent, draws, .. } = self;
         let amounts: SmallVec<[i64; 4]> = draws.iter().map(|draw| draw.amount(charge)).collect();
-        let rows = draws.iter().map(|draw| draw.budget().row);
-        let budgets = rows.zip(amounts.iter().copied()).collect();
+        let budgets = draws.iter().map(|draw| BudgetDraw {
+            budget: draw.budget().row,
+            lease: None,
+            unit: draw.budget().key.unit,
+        });
+        let budgets = budgets.collect();
         ledger.settle(intent.event(charge, held, report, budgets));
         for (draw, amount) in draws.into_iter().zip(amounts) {
             draw.settle(amount);
@@ -167,8 +171,8 @@ impl Intent {
         charge: &Charge,
         held: Held,
         report: Report,
-        budgets: Vec<(uuid::Uuid, i64)>,
-    ) -> Event {
+        budgets: SmallVec<[BudgetDraw; 4]>,
+    ) -> Event<'static> {
         Event {
             id: self.id,
             at: self.at,
@@ -176,12 +180,12 @@ impl Intent {
             project_id: self.project_id,
             key_id: self.key_id,
             secret_hash: Some(self.secret),
-            provider: self.provider.to_string(),
-            model: self.model,
-            upstream_model: self.upstream_model,
-            endpoint: self.endpoint.to_owned(),
+            provider: self.provider.to_string().into(),
+            model: self.model.into(),
+            upstream_model: self.upstream_model.into(),
+            endpoint: self.endpoint.into(),
             status: report.status,
-            code: report.code.map(str::to_owned),
+            code: report.code.map(Into::into),
             source: charge.source,
             is_stream: self.is_stream,
             requests: charge.requests,
