@@ -50,6 +50,7 @@ pub mod error;
 pub mod events;
 pub mod instance;
 pub mod keys;
+pub mod leases;
 mod migrate;
 pub mod organisations;
 pub mod projects;

@@ -35,6 +35,8 @@ pub enum Unit {
     Tokens,
     /// Calls handed to a provider.
     Requests,
+    /// What calls cost, in billionths of a US dollar.
+    NanoUsd,
 }
 
 /// The name of one budget row.

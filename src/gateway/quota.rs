@@ -203,6 +203,7 @@ fn describe(budget: &Budget) -> String {
     let unit = match budget.key.unit {
         Unit::Tokens => "tokens",
         Unit::Requests => "requests",
+        Unit::NanoUsd => "nano-USD",
     };
     let period = match budget.key.period {
         Period::None => "in total",

@@ -21,6 +21,9 @@ pub enum StoreError {
         /// What it is, as a sentence for whoever asked.
         what: &'static str,
     },
+    /// A later process took over from this one, which may not hold room any more.
+    #[error("another process took over from this one")]
+    Fenced,
     /// There is no such thing, or it belongs to another organisation.
     #[error("there is no such organisation, project or key")]
     NotFound,

@@ -1,16 +1,20 @@
 //! What happened, one row a call, and the counters that follow from it. Booking is idempotent: an
 //! event that is there already changes nothing, so a journal may be replayed any number of times.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
+use smallvec::SmallVec;
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::batch::{self, Counter};
+use super::leases::Return;
 use super::transaction::Tx;
 use super::{Db, StoreError, rollups};
 use crate::domain::key::SecretHash;
+use crate::domain::quota::Unit;
 use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::Source;
@@ -80,7 +84,7 @@ const SECRETS: Counter = Counter {
 
 /// A call that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<'a> {
     /// The call, and the row.
     pub id: CallId,
     /// When it began.
@@ -94,17 +98,17 @@ pub struct Event {
     /// With which secret.
     pub secret_hash: Option<SecretHash>,
     /// Who answered.
-    pub provider: String,
+    pub provider: Cow<'a, str>,
     /// The model as the client named it.
-    pub model: String,
+    pub model: Cow<'a, str>,
     /// The model as the provider names it.
-    pub upstream_model: String,
+    pub upstream_model: Cow<'a, str>,
     /// What was called, such as `chat/completions`.
-    pub endpoint: String,
+    pub endpoint: Cow<'a, str>,
     /// The HTTP status answered to the client.
     pub status: u16,
     /// The error code answered to the client.
-    pub code: Option<String>,
+    pub code: Option<Cow<'a, str>>,
     /// Where the numbers come from.
     pub source: Source,
     /// Whether the answer was a stream.
@@ -133,13 +137,72 @@ pub struct Event {
     pub duration_ms: i64,
     /// When the first token came.
     pub first_token_ms: Option<i64>,
-    /// The budget rows it draws from, and how much of each.
-    pub budgets: Vec<(Uuid, i64)>,
+    /// The budget rows it draws from.
+    pub budgets: SmallVec<[BudgetDraw; 4]>,
 }
 
-/// Books `events` and answers how many of them were new. One transaction.
-pub async fn book(db: &Db, events: &[Event]) -> Result<usize, StoreError> {
-    let mut rows: Vec<&Event> = events.iter().collect();
+/// A budget row that a call draws from; how much follows from the unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetDraw {
+    /// The row.
+    pub budget: Uuid,
+    /// The lease that its room came from; `None` if the budget had no limit.
+    pub lease: Option<Uuid>,
+    /// What the row counts.
+    pub unit: Unit,
+}
+
+/// Books for one process, which should keep it: it remembers what every booking has to know.
+#[derive(Debug)]
+pub struct Booker {
+    db: Db,
+}
+
+/// What one transaction books.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Batch<'a> {
+    /// Calls that ended.
+    pub events: &'a [Event<'a>],
+    /// Room that its owner gives back, after the events that spent from the same leases.
+    pub returns: &'a [Return],
+}
+
+impl Event<'_> {
+    /// What it is charged in `unit`.
+    pub fn charged(&self, unit: Unit) -> i64 {
+        match unit {
+            Unit::Tokens => self.total_tokens,
+            Unit::Requests => self.requests,
+            Unit::NanoUsd => self.cost_nano,
+        }
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// Calls alone.
+    pub fn of(events: &'a [Event<'a>]) -> Self {
+        Self {
+            events,
+            returns: &[],
+        }
+    }
+}
+
+impl Booker {
+    /// Books in `db`.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Books `batch` and answers how many of its events were new. One transaction.
+    pub async fn book(&self, batch: Batch<'_>) -> Result<usize, StoreError> {
+        book(&self.db, batch).await
+    }
+}
+
+/// Books `batch` once, remembering nothing; see [`Booker::book`].
+pub async fn book(db: &Db, batch: Batch<'_>) -> Result<usize, StoreError> {
+    let mut rows: Vec<&Event<'_>> = batch.events.iter().collect();
     rows.sort_by_key(|event| event.id);
     rows.dedup_by_key(|event| event.id);
     if rows.is_empty() || book_all(db, &rows).await? {
@@ -150,7 +213,7 @@ pub async fn book(db: &Db, events: &[Event]) -> Result<usize, StoreError> {
 
 /// Books `rows` if all of them are new, which they are unless a booking is repeated: having their
 /// ids sent back one by one would cost several times what writing them does.
-async fn book_all(db: &Db, rows: &[&Event]) -> Result<bool, StoreError> {
+async fn book_all(db: &Db, rows: &[&Event<'_>]) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
     let mut inserted = 0;
     for rows in batch::chunks(rows) {
@@ -169,7 +232,7 @@ async fn book_all(db: &Db, rows: &[&Event]) -> Result<bool, StoreError> {
 }
 
 /// Books those of `rows` that are new.
-async fn book_new(db: &Db, mut rows: Vec<&Event>) -> Result<usize, StoreError> {
+async fn book_new(db: &Db, mut rows: Vec<&Event<'_>>) -> Result<usize, StoreError> {
     let mut tx = db.begin().await?;
     let mut inserted = HashSet::with_capacity(rows.len());
     for rows in batch::chunks(&rows) {
@@ -187,7 +250,7 @@ async fn book_new(db: &Db, mut rows: Vec<&Event>) -> Result<usize, StoreError> {
 }
 
 /// Adds `rows`, which are new, to everything that counts.
-async fn count(tx: &mut Tx, rows: &[&Event]) -> Result<(), StoreError> {
+async fn count(tx: &mut Tx, rows: &[&Event<'_>]) -> Result<(), StoreError> {
     charge(tx, rows).await?;
     rollups::add(tx, rows).await?;
     let secrets = rows.iter().filter_map(|event| event.secret_hash);
@@ -195,8 +258,13 @@ async fn count(tx: &mut Tx, rows: &[&Event]) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn charge(tx: &mut Tx, rows: &[&Event]) -> Result<(), StoreError> {
-    let charges = sum(rows.iter().flat_map(|event| event.budgets.iter().copied()));
+async fn charge(tx: &mut Tx, rows: &[&Event<'_>]) -> Result<(), StoreError> {
+    let draws = |event: &&Event<'_>| {
+        let draws = event.budgets.iter();
+        let draws = draws.map(|draw| (draw.budget, event.charged(draw.unit)));
+        draws.collect::<SmallVec<[_; 4]>>()
+    };
+    let charges = sum(rows.iter().flat_map(draws));
     let named = u64::try_from(charges.len()).unwrap_or(u64::MAX);
     let found = batch::add(tx, &BUDGETS, &charges).await?;
     if found != named {
@@ -219,6 +287,6 @@ fn sum<I: Ord>(parts: impl Iterator<Item = (I, i64)>) -> Vec<(I, i64)> {
 }
 
 /// Only the rows are kept: what each was charged follows from its unit.
-fn budget_ids(event: &Event) -> Vec<Uuid> {
-    event.budgets.iter().map(|(id, _)| *id).collect()
+fn budget_ids(event: &Event<'_>) -> Vec<Uuid> {
+    event.budgets.iter().map(|draw| draw.budget).collect()
 }

@@ -19,7 +19,8 @@ macro_rules! sums {
     ($scope:literal) => {
         concat!(
             "SELECT CAST(COALESCE(SUM(total_tokens), 0) AS BIGINT),
-                 CAST(COALESCE(SUM(requests), 0) AS BIGINT)
+                 CAST(COALESCE(SUM(requests), 0) AS BIGINT),
+                 CAST(COALESCE(SUM(cost_nano), 0) AS BIGINT)
              FROM rollups_hourly WHERE hour >= $2 AND hour < $3 AND ",
             $scope,
             " = $1"
@@ -81,18 +82,19 @@ pub(super) async fn used(tx: &mut Tx, key: &BudgetKey) -> Result<i64, StoreError
         ScopeId::Project(_) => OF_PROJECT,
         ScopeId::Key(_) => OF_KEY,
     };
-    let (tokens, requests) = with_tx!(tx, |c| {
+    let (tokens, requests, cost) = with_tx!(tx, |c| {
         let sums = sqlx::query_as(of_scope).bind(key.scope.uuid());
         sums.bind(key.start).bind(end).fetch_one(c).await
     })?;
     Ok(match key.unit {
         Unit::Tokens => tokens,
         Unit::Requests => requests,
+        Unit::NanoUsd => cost,
     })
 }
 
 /// Adds `events` to the hours they began in.
-pub(super) async fn add(tx: &mut Tx, events: &[&Event]) -> Result<(), StoreError> {
+pub(super) async fn add(tx: &mut Tx, events: &[&Event<'_>]) -> Result<(), StoreError> {
     let mut rows: BTreeMap<Name<'_>, Sums> = BTreeMap::new();
     for event in events {
         rows.entry(Name::of(event)).or_default().add(event);
@@ -122,7 +124,7 @@ pub(super) async fn add(tx: &mut Tx, events: &[&Event]) -> Result<(), StoreError
 }
 
 impl<'a> Name<'a> {
-    fn of(event: &'a Event) -> Self {
+    fn of(event: &'a Event<'_>) -> Self {
         Self {
             organisation: event.organisation_id,
             project: event.project_id,
@@ -134,7 +136,7 @@ impl<'a> Name<'a> {
 }
 
 impl Sums {
-    fn add(&mut self, event: &Event) {
+    fn add(&mut self, event: &Event<'_>) {
         let is_error = !(200..300).contains(&event.status);
         let total_if = |source| {
             if event.source == source {

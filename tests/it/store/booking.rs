@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use smallvec::smallvec;
 use sqlx::types::Json;
 use tollgate::domain::quota::{BudgetKey, Period, Unit};
 use tollgate::domain::tenant::ScopeId;
-use tollgate::store::events::{self, Event};
+use tollgate::store::events::{self, Batch, Event};
 use tollgate::store::keys::{self, KeyPatch};
 use tollgate::store::{Db, StoreError, budgets};
 use uuid::Uuid;
 
-use super::{event, key, now, organisation, quota, secret};
+use super::{draw, event, key, now, organisation, quota, secret};
 use crate::support::db::{TestDb, on_both_engines};
 
 mod history;
@@ -91,17 +92,25 @@ async fn booking_again_changes_nothing(test: TestDb) {
     let acme = organisation(&test.db, "Acme").await;
     let key = key(&test.db, &acme, 1).await;
     let budget = open(&test.db, ScopeId::Key(key.id), Unit::Tokens, Period::Day).await;
-    let batch: Vec<Event> = (0..150)
+    let batch: Vec<Event<'static>> = (0..150)
         .map(|_| Event {
-            budgets: vec![(budget, 30)],
+            budgets: smallvec![draw(budget, Unit::Tokens)],
             secret_hash: Some(secret(1)),
             ..event(&key)
         })
         .collect();
-    let twice: Vec<Event> = batch.iter().chain(&batch).cloned().collect();
-    assert_eq!(events::book(&test.db, &twice).await.unwrap(), 150);
-    assert_eq!(events::book(&test.db, &batch[20..90]).await.unwrap(), 0);
-    assert_eq!(events::book(&test.db, &[]).await.unwrap(), 0);
+    let twice: Vec<Event<'static>> = batch.iter().chain(&batch).cloned().collect();
+    assert_eq!(
+        events::book(&test.db, Batch::of(&twice)).await.unwrap(),
+        150
+    );
+    assert_eq!(
+        events::book(&test.db, Batch::of(&batch[20..90]))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(events::book(&test.db, Batch::of(&[])).await.unwrap(), 0);
     assert_eq!(number!(&test.db, "SELECT used FROM budgets"), 150 * 30);
     assert_eq!(number!(&test.db, "SELECT COUNT(*) FROM events"), 150);
     assert_eq!(
@@ -120,14 +129,14 @@ async fn a_bad_event_books_nothing_of_its_batch(test: TestDb) {
     let key = key(&test.db, &acme, 1).await;
     let budget = open(&test.db, ScopeId::Key(key.id), Unit::Tokens, Period::Day).await;
     let good = Event {
-        budgets: vec![(budget, 30)],
+        budgets: smallvec![draw(budget, Unit::Tokens)],
         ..event(&key)
     };
     let bad = Event {
         total_tokens: -1,
         ..event(&key)
     };
-    let booked = events::book(&test.db, &[good, bad]).await;
+    let booked = events::book(&test.db, Batch::of(&[good, bad])).await;
     assert!(matches!(booked, Err(StoreError::Other { .. })));
     assert_eq!(number!(&test.db, "SELECT used FROM budgets"), 0);
     assert_eq!(number!(&test.db, "SELECT COUNT(*) FROM events"), 0);
@@ -139,11 +148,14 @@ async fn what_clients_chose_cannot_stop_booking(test: TestDb) {
     let long: String = (0..300).map(|_| Uuid::now_v7().to_string()).collect();
     for model in ["gpt-\0", "", "'); DROP TABLE events; --", &long] {
         let event = Event {
-            model: model.to_owned(),
-            upstream_model: model.to_owned(),
+            model: model.into(),
+            upstream_model: model.into(),
             ..event(&key)
         };
-        assert_eq!(events::book(&test.db, &[event]).await.unwrap(), 1);
+        assert_eq!(
+            events::book(&test.db, Batch::of(&[event])).await.unwrap(),
+            1
+        );
     }
 }
 
@@ -154,13 +166,13 @@ async fn calls_with_a_previous_secret_are_counted(test: TestDb) {
         secret_hash: Some(secret(seed)),
         ..event(&key)
     };
-    events::book(&test.db, &[with(1)]).await.unwrap();
+    events::book(&test.db, Batch::of(&[with(1)])).await.unwrap();
     let grace = now().plus(Duration::from_mins(1));
     keys::rotate(&test.db, key.id, &secret(2), "sk-2", grace, now())
         .await
         .unwrap();
     // The third secret is gone by the time its call is booked.
-    events::book(&test.db, &[with(1), with(2), with(1), with(3)])
+    events::book(&test.db, Batch::of(&[with(1), with(2), with(1), with(3)]))
         .await
         .unwrap();
     let key = keys::find(&test.db, key.id).await.unwrap().unwrap();
@@ -181,13 +193,16 @@ async fn a_full_batch_is_booked_whole(test: TestDb) {
         )
         .await;
         batch.extend((0..512).map(|n| Event {
-            budgets: vec![(of_key, 30), (of_all, 1)],
+            budgets: smallvec![draw(of_key, Unit::Tokens), draw(of_all, Unit::Requests)],
             secret_hash: Some(secret(seed)),
-            model: format!("model-{}", n % 20),
+            model: format!("model-{}", n % 20).into(),
             ..event(&key)
         }));
     }
-    assert_eq!(events::book(&test.db, &batch).await.unwrap(), 4096);
+    assert_eq!(
+        events::book(&test.db, Batch::of(&batch)).await.unwrap(),
+        4096
+    );
     assert!(
         audit(&test.db)
             .await
@@ -210,17 +225,17 @@ async fn concurrent_bookings_and_edits_do_not_wait_for_each_other(test: TestDb) 
     }
     let other = test.other_process().await;
     let bookings = (0..8_usize).map(|n| {
-        let mut batch: Vec<Event> = (0..400)
+        let mut batch: Vec<Event<'static>> = (0..400)
             .map(|call| &open_keys[(call * 7 + n * 3) % 40])
             .map(|(key, budget, secret)| Event {
-                budgets: vec![(*budget, 30)],
+                budgets: smallvec![draw(*budget, Unit::Tokens)],
                 secret_hash: Some(*secret),
                 ..event(key)
             })
             .collect();
         batch.rotate_left(n * 50);
         let db = if n % 2 == 0 { &test.db } else { &other };
-        async move { events::book(db, &batch).await.unwrap() }
+        async move { events::book(db, Batch::of(&batch)).await.unwrap() }
     });
     let grace = now().plus(Duration::from_mins(1));
     // Few at once: what waits for a connection for too long is refused, which is not the question.
@@ -248,9 +263,9 @@ async fn an_abandoned_booking_leaves_nothing_behind(test: TestDb) {
     let acme = organisation(&test.db, "Acme").await;
     let key = key(&test.db, &acme, 1).await;
     let budget = open(&test.db, ScopeId::Key(key.id), Unit::Tokens, Period::Day).await;
-    let batch: Vec<Event> = (0..40)
+    let batch: Vec<Event<'static>> = (0..40)
         .map(|_| Event {
-            budgets: vec![(budget, 30)],
+            budgets: smallvec![draw(budget, Unit::Tokens)],
             ..event(&key)
         })
         .collect();
@@ -259,7 +274,7 @@ async fn an_abandoned_booking_leaves_nothing_behind(test: TestDb) {
         tokio::select! {
             biased;
             () = yield_for(turns) => {}
-            new = events::book(&test.db, &batch) => booked += new.unwrap(),
+            new = events::book(&test.db, Batch::of(&batch)) => booked += new.unwrap(),
         }
         let rows = audit(&test.db).await;
         assert!(
@@ -267,7 +282,7 @@ async fn an_abandoned_booking_leaves_nothing_behind(test: TestDb) {
             "{rows:?}"
         );
     }
-    booked += events::book(&test.db, &batch).await.unwrap();
+    booked += events::book(&test.db, Batch::of(&batch)).await.unwrap();
     assert!(booked == 40 || booked == 0);
     assert_eq!(number!(&test.db, "SELECT used FROM budgets"), 40 * 30);
 }
