@@ -14,7 +14,7 @@ use super::inspect::Endpoint;
 use super::rate_limit::Limited;
 use super::refusal::Refusal;
 use crate::domain::quota::{Need, Period, Unit};
-use crate::ledger::{Budget, Cover, Hold, Intent, Ledger, Shortage};
+use crate::ledger::{Budget, Cover, Hold, Intent, Ledger, Shortage, Unavailable};
 
 /// What a provider may add to an open-ended prompt when the model declares no window.
 const OPEN_ENDED_TOKENS: i64 = 16_384;
@@ -28,10 +28,12 @@ pub struct Held {
 }
 
 impl Held {
-    /// The call is about to be handed to its provider: from here on it costs something.
-    pub fn dispatch(&mut self) {
-        self.hold.dispatch();
+    /// The call is about to be handed to its provider: from here on it costs something, so it must
+    /// be written down first.
+    pub async fn dispatch(&mut self) -> Result<(), Unavailable> {
+        self.hold.dispatch().await?;
         self.limited.permit.dispatch();
+        Ok(())
     }
 }
 
@@ -109,9 +111,8 @@ async fn reserve(
 ) -> Result<Hold, Refusal> {
     let covers = covers(ledger, limited).await?;
     let need = limited.need(default_cap);
-    ledger
-        .reserve(limited.intent(), need, &covers)
-        .map_err(refusal)
+    let room = ledger.reserve(&need, &covers).await.map_err(refusal)?;
+    Ok(ledger.hold(limited.intent(), &need, room))
 }
 
 /// The budgets of organisation, project and key; read anew only when a period has ended.
@@ -184,6 +185,11 @@ fn refusal(shortage: Shortage) -> Refusal {
     match shortage {
         Shortage::Held(budget) => Refusal::QuotaHeld {
             scope: budget.key.scope.kind(),
+            is_lost: false,
+        },
+        Shortage::Suspect(budget) => Refusal::QuotaHeld {
+            scope: budget.key.scope.kind(),
+            is_lost: true,
         },
         Shortage::Exhausted(budget) => Refusal::QuotaExhausted {
             scope: budget.key.scope.kind(),
@@ -194,7 +200,7 @@ fn refusal(shortage: Shortage) -> Refusal {
                 .end(budget.key.start)
                 .map(|end| end.to_string()),
         },
-        Shortage::Backlog => Refusal::LedgerUnavailable,
+        Shortage::Unavailable => Refusal::LedgerUnavailable,
     }
 }
 

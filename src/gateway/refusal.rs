@@ -66,6 +66,8 @@ pub enum Refusal {
     QuotaHeld {
         /// The scope's kind.
         scope: &'static str,
+        /// Whether only processes that are gone hold it, which takes longer to end.
+        is_lost: bool,
     },
     /// A quota has no room for this call.
     QuotaExhausted {
@@ -97,6 +99,8 @@ pub enum Refusal {
     AuthUnavailable,
     /// Usage cannot be recorded.
     LedgerUnavailable,
+    /// The call ran, but what it used could not be recorded.
+    Unrecorded,
     /// The process is stopping.
     ShuttingDown,
     /// A bug of ours.

@@ -144,12 +144,10 @@ impl Hold {
         }
     }
 
-    /// Charges the call and gives back what it did not use.
-    pub fn settle(mut self, ending: Ending, report: Report) -> Settled {
-        match self.open.take() {
-            Some(open) => open.close(&self.ledger, ending, report),
-            None => Settled::nothing(),
-        }
+    /// Charges the call and gives back what it did not use. `None` if it was never written down:
+    /// then there is nothing to record.
+    pub fn settle(mut self, ending: Ending, report: Report) -> Option<Settled> {
+        self.open.take()?.close(&self.ledger, ending, report)
     }
 }
 
@@ -201,27 +199,20 @@ impl Intent {
     }
 }
 
-impl Settled {
-    fn nothing() -> Self {
-        Self {
-            charge: Charge::of(Ending::NeverSent, Held::default()),
-            keeping: None,
-        }
-    }
-}
-
 impl Open {
     /// The record is written before the draws end, and both before the client can see the end.
-    fn close(self, ledger: &Arc<Ledger>, ending: Ending, report: Report) -> Settled {
-        let opening = self.opening;
-        let charge = Charge::of(ending, opening.held);
+    fn close(
+        self: Box<Self>,
+        ledger: &Arc<Ledger>,
+        ending: Ending,
+        report: Report,
+    ) -> Option<Settled> {
         if self.stage == Stage::Reserved {
-            return Settled {
-                charge,
-                keeping: None,
-            };
+            return None;
         }
         killpoint::reach(Killpoint::UsageSeen);
+        let opening = self.opening;
+        let charge = Charge::of(ending, opening.held);
         let closing = Closing {
             cost_nano: charge.cost(opening.price.as_ref(), opening.held_nano),
             charge,
@@ -233,7 +224,7 @@ impl Open {
         };
         let keeping = ledger.record(opening, &closing);
         self.draws.settle(&closing);
-        Settled { charge, keeping }
+        Some(Settled { charge, keeping })
     }
 }
 

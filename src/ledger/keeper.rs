@@ -92,10 +92,10 @@ impl Ledger {
     pub fn recalled(&self, rows: impl Iterator<Item = Uuid>) {
         let budgets = self.budgets.lock();
         for budget in rows.filter_map(|row| budgets.get(&row)) {
-            let back = budget.slice().empty();
-            self.outbox.give_back(budget, back);
+            if let back @ Some(_) = budget.slice().empty() {
+                self.outbox.give_back(budget, back);
+                self.outbox.hurry();
+            }
         }
-        drop(budgets);
-        self.outbox.hurry();
     }
 }

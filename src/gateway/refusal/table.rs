@@ -11,6 +11,7 @@ const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
 const BUSY: &str = "service_unavailable_error";
 const SOON: Retry = Retry::After(Duration::from_secs(1));
+const LATER: Retry = Retry::After(Duration::from_secs(30));
 
 impl Refusal {
     /// This refusal's row: keys first, then what the request got wrong, limits, the provider, us.
@@ -99,12 +100,12 @@ impl Refusal {
                     ))
                     .retry(if *limit == 0 { Retry::Never } else { SOON })
             }
-            Self::QuotaHeld { scope } => Row::new(429, "requests", "quota_held")
+            Self::QuotaHeld { scope, is_lost } => Row::new(429, "requests", "quota_held")
                 .says(format!(
                     "The rest of this {scope}'s quota is held by calls that are still running. \
                      Try again shortly."
                 ))
-                .retry(SOON),
+                .retry(if *is_lost { LATER } else { SOON }),
             Self::QuotaExhausted {
                 scope,
                 limit,
@@ -170,6 +171,10 @@ impl Refusal {
                      Try again shortly.",
                 )
                 .retry(SOON),
+            Self::Unrecorded => Row::new(502, SERVER, "ledger_unavailable").says(
+                "The call ran, but what it used cannot be recorded at the moment, \
+                 so its answer is not given out.",
+            ),
             Self::ShuttingDown => Row::new(503, BUSY, "shutting_down")
                 .says("This gateway is stopping. Try again; another one will answer.")
                 .retry(SOON),
