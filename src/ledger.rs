@@ -21,6 +21,7 @@ use crate::store::{Db, StoreError, budgets};
 mod budget;
 mod flush;
 mod hold;
+pub mod journal;
 mod refusals;
 #[cfg(test)]
 mod tests;
