@@ -44,6 +44,8 @@ pub enum Shortage {
     Held(Arc<Budget>),
     /// There is not enough left in this budget, whatever those calls give back.
     Exhausted(Arc<Budget>),
+    /// This budget is of money, and what the call costs is not known.
+    Unpriced(Arc<Budget>),
     /// Too much waits to be written.
     Backlog,
 }
@@ -148,12 +150,15 @@ impl Ledger {
             return Err(Shortage::Backlog);
         }
         let budgets = || covers.iter().flat_map(|cover| &cover.budgets);
+        if let Some(budget) = budgets().find(|budget| budget.is_unpriced(&need)) {
+            return Err(Shortage::Unpriced(Arc::clone(budget)));
+        }
         let mut refused = None;
         for _ in 0..TRIES {
-            let standings = budgets().filter_map(|budget| budget.token_standing());
+            let standings = budgets().filter_map(|budget| budget.standing());
             let cap = standings.map(|standing| need.cap_within(&standing)).min();
             let cap = cap.unwrap_or(need.cap);
-            match draw(budgets(), need.hold(cap)) {
+            match draw(budgets(), &need, cap) {
                 Ok(draws) => return Ok(Hold::new(self, intent, need, cap, draws)),
                 Err(short) => refused = Some(short),
             }
@@ -167,10 +172,9 @@ impl Ledger {
     /// What is left of the tightest token budget of `covers`, if one limits tokens.
     pub fn least_left(covers: impl Iterator<Item = Arc<Cover>>) -> Option<i64> {
         let least = |cover: Arc<Cover>| {
-            let standings = cover
-                .budgets
-                .iter()
-                .filter_map(|budget| budget.token_standing());
+            let budgets = cover.budgets.iter();
+            let tokens = budgets.filter(|budget| budget.key.unit == Unit::Tokens);
+            let standings = tokens.filter_map(|budget| budget.standing());
             standings.map(|standing| standing.left).min()
         };
         covers.filter_map(least).min()
@@ -248,14 +252,12 @@ impl BudgetKey {
 /// Takes from all budgets or, giving back what was taken, names the one that is short.
 fn draw<'a>(
     budgets: impl Iterator<Item = &'a Arc<Budget>>,
-    tokens: i64,
+    need: &Need,
+    cap: i64,
 ) -> Result<Draws, Arc<Budget>> {
     let mut draws = Draws::new();
     for budget in budgets {
-        let amount = match budget.key.unit {
-            Unit::Tokens => tokens,
-            Unit::Requests => 1,
-        };
+        let amount = need.hold(budget.key.unit, cap);
         draws.push(budget.draw(amount).ok_or_else(|| Arc::clone(budget))?);
     }
     Ok(draws)

@@ -77,14 +77,12 @@ impl Budget {
         (balance.used, balance.held)
     }
 
-    /// How it stands, if it limits tokens.
-    pub fn token_standing(&self) -> Option<Standing> {
-        if self.key.unit != Unit::Tokens {
-            return None;
-        }
+    /// How it stands, if it limits anything.
+    pub fn standing(&self) -> Option<Standing> {
         let balance = self.balance.lock();
         let amount = balance.amount?;
         Some(Standing {
+            unit: self.key.unit,
             amount,
             left: balance.left(amount),
             open: balance.open,
@@ -94,13 +92,13 @@ impl Budget {
     /// Whether a call that was refused could not run even if all holds were given back unused.
     pub fn is_hopeless(&self, need: &Need) -> bool {
         let balance = self.balance.lock();
-        let Some(amount) = balance.amount else {
-            return false;
-        };
-        match self.key.unit {
-            Unit::Tokens => need.is_hopeless(amount, balance.used),
-            Unit::Requests => balance.used >= amount,
-        }
+        let amount = balance.amount;
+        amount.is_some_and(|amount| need.is_hopeless(self.key.unit, amount, balance.used))
+    }
+
+    /// Whether it limits money, and the call has no price.
+    pub fn is_unpriced(&self, need: &Need) -> bool {
+        need.is_unpriced(self.key.unit) && self.amount().is_some()
     }
 
     /// Holds `wanted` if that much is left.
@@ -144,11 +142,12 @@ impl Draw {
         &self.budget
     }
 
-    /// What `charge` is in this budget's unit.
-    pub fn amount(&self, charge: &Charge) -> i64 {
+    /// What `charge`, which costs `cost_nano`, is in this budget's unit.
+    pub fn amount(&self, charge: &Charge, cost_nano: i64) -> i64 {
         match self.budget.key.unit {
             Unit::Tokens => charge.tokens,
             Unit::Requests => charge.requests,
+            Unit::NanoUsd => cost_nano,
         }
     }
 

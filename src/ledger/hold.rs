@@ -10,7 +10,7 @@ use super::Ledger;
 use super::budget::Draws;
 use crate::domain::key::SecretHash;
 use crate::domain::price::Price;
-use crate::domain::quota::Need;
+use crate::domain::quota::{Need, Unit};
 use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Charge, Ending, Held};
@@ -69,6 +69,7 @@ pub struct Hold {
     ledger: Arc<Ledger>,
     open: Option<Box<Open>>,
     held: Held,
+    held_nano: i64,
     shrunk_cap: Option<i64>,
 }
 
@@ -90,9 +91,10 @@ impl Hold {
         Self {
             ledger: Arc::clone(ledger),
             held: Held {
-                tokens: need.hold(cap),
+                tokens: need.hold(Unit::Tokens, cap),
                 prompt_estimate,
             },
+            held_nano: need.hold(Unit::NanoUsd, cap),
             shrunk_cap: (cap < need.cap).then_some(cap),
             open: Some(Box::new(Open {
                 intent,
@@ -118,7 +120,8 @@ impl Hold {
     pub fn settle(mut self, ending: Ending, report: Report) -> Charge {
         let charge = Charge::of(ending, self.held);
         if let Some(open) = self.open.take() {
-            open.close(&self.ledger, &charge, self.held, report);
+            let cost = charge.cost(open.intent.price.as_ref(), self.held_nano);
+            open.close(&self.ledger, &charge, cost, self.held, report);
         }
         charge
     }
@@ -142,19 +145,21 @@ impl Drop for Hold {
             ..Report::default()
         };
         let charge = Charge::of(ending, self.held);
-        open.close(&self.ledger, &charge, self.held, report);
+        let cost = charge.cost(open.intent.price.as_ref(), self.held_nano);
+        open.close(&self.ledger, &charge, cost, self.held, report);
     }
 }
 
 impl Open {
     /// The event is handed over before the draws end: a budget that is drawn from is never
     /// forgotten, so its charge is always either in memory or in the store.
-    fn close(self, ledger: &Ledger, charge: &Charge, held: Held, report: Report) {
+    fn close(self, ledger: &Ledger, charge: &Charge, cost_nano: i64, held: Held, report: Report) {
         let Self { intent, draws, .. } = self;
-        let amounts: SmallVec<[i64; 4]> = draws.iter().map(|draw| draw.amount(charge)).collect();
+        let amounts = draws.iter().map(|draw| draw.amount(charge, cost_nano));
+        let amounts: SmallVec<[i64; 4]> = amounts.collect();
         let rows = draws.iter().map(|draw| draw.budget().row);
         let budgets = rows.zip(amounts.iter().copied()).collect();
-        ledger.settle(intent.event(charge, held, report, budgets));
+        ledger.settle(intent.event(charge, cost_nano, held, report, budgets));
         for (draw, amount) in draws.into_iter().zip(amounts) {
             draw.settle(amount);
         }
@@ -165,6 +170,7 @@ impl Intent {
     fn event(
         self,
         charge: &Charge,
+        cost_nano: i64,
         held: Held,
         report: Report,
         budgets: Vec<(uuid::Uuid, i64)>,
@@ -190,7 +196,7 @@ impl Intent {
             total_tokens: charge.tokens,
             cached_tokens: charge.usage.cached_input,
             reasoning_tokens: charge.usage.reasoning,
-            cost_nano: self.price.map_or(0, |price| price.cost(&charge.usage)),
+            cost_nano,
             held_tokens: held.tokens,
             is_suspicious: charge.is_suspicious,
             is_disconnected: report.is_disconnected,

@@ -76,7 +76,7 @@ column!(SecretHash as Vec<u8>, |hash| hash.0.to_vec(), |bytes| Ok(
 ));
 words!(OrganisationStatus: Active = "active", Suspended = "suspended");
 words!(KeyStatus: Active = "active", Disabled = "disabled");
-words!(Unit: Tokens = "tokens", Requests = "requests");
+words!(Unit: Tokens = "tokens", Requests = "requests", NanoUsd = "nano_usd");
 words!(Period: None = "none", Day = "day", Week = "week", Month = "month");
 words!(Source: None = "none", Reported = "reported", Estimated = "estimated", Interrupted = "interrupted");
 words!(ChangeKind: Organisation = "organisation", Project = "project", Key = "key");

@@ -19,7 +19,8 @@ macro_rules! sums {
     ($scope:literal) => {
         concat!(
             "SELECT CAST(COALESCE(SUM(total_tokens), 0) AS BIGINT),
-                 CAST(COALESCE(SUM(requests), 0) AS BIGINT)
+                 CAST(COALESCE(SUM(requests), 0) AS BIGINT),
+                 CAST(COALESCE(SUM(cost_nano), 0) AS BIGINT)
              FROM rollups_hourly WHERE hour >= $2 AND hour < $3 AND ",
             $scope,
             " = $1"
@@ -81,13 +82,14 @@ pub(super) async fn used(tx: &mut Tx, key: &BudgetKey) -> Result<i64, StoreError
         ScopeId::Project(_) => OF_PROJECT,
         ScopeId::Key(_) => OF_KEY,
     };
-    let (tokens, requests) = with_tx!(tx, |c| {
+    let (tokens, requests, cost) = with_tx!(tx, |c| {
         let sums = sqlx::query_as(of_scope).bind(key.scope.uuid());
         sums.bind(key.start).bind(end).fetch_one(c).await
     })?;
     Ok(match key.unit {
         Unit::Tokens => tokens,
         Unit::Requests => requests,
+        Unit::NanoUsd => cost,
     })
 }
 
