@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Callers, Entry};
-use crate::store::changes::{self, ChangeKind};
 use crate::store::StoreError;
+use crate::store::changes::{self, ChangeKind};
 
 const EVERY: Duration = Duration::from_millis(250);
 /// How long the store may take to answer: one that hangs counts as away and is asked anew.
@@ -75,8 +75,8 @@ impl Callers {
         if let Some(newest) = changes.last() {
             let of_kind = |is_recall| {
                 let changes = changes.iter();
-                let changes = changes
-                    .filter(move |change| (change.kind == ChangeKind::Recall) == is_recall);
+                let changes =
+                    changes.filter(move |change| (change.kind == ChangeKind::Recall) == is_recall);
                 changes.map(|change| change.subject)
             };
             self.ledger.recalled(of_kind(true));

@@ -13,6 +13,7 @@ use super::answer::Answer;
 use super::inspect::Endpoint;
 use super::rate_limit::Limited;
 use super::refusal::Refusal;
+use crate::domain::price::format_usd;
 use crate::domain::quota::{Need, Period, Unit};
 use crate::ledger::{Budget, Cover, Hold, Intent, Ledger, Shortage, Unavailable};
 
@@ -111,7 +112,8 @@ async fn reserve(
 ) -> Result<Hold, Refusal> {
     let covers = covers(ledger, limited).await?;
     let need = limited.need(default_cap);
-    let room = ledger.reserve(&need, &covers).await.map_err(refusal)?;
+    let room = ledger.reserve(&need, &covers).await;
+    let room = room.map_err(|shortage| limited.refusal(shortage))?;
     Ok(ledger.hold(limited.intent(), &need, room))
 }
 
@@ -141,6 +143,7 @@ impl Limited {
             prompt: prompt.into_iter().fold(0, i64::saturating_add),
             choices: facts.choices,
             cap: facts.cap.or(model.max_output_tokens).unwrap_or(default_cap),
+            price: model.price,
         }
     }
 
@@ -168,6 +171,33 @@ impl Limited {
             price: route.facts.price,
         }
     }
+
+    fn refusal(&self, shortage: Shortage) -> Refusal {
+        match shortage {
+            Shortage::Held(budget) => Refusal::QuotaHeld {
+                scope: budget.key.scope.kind(),
+                is_lost: false,
+            },
+            Shortage::Suspect(budget) => Refusal::QuotaHeld {
+                scope: budget.key.scope.kind(),
+                is_lost: true,
+            },
+            Shortage::Exhausted(budget) => Refusal::QuotaExhausted {
+                scope: budget.key.scope.kind(),
+                limit: describe(&budget),
+                resets_at: budget
+                    .key
+                    .period
+                    .end(budget.key.start)
+                    .map(|end| end.to_string()),
+            },
+            Shortage::Unpriced(budget) => Refusal::ModelUnpriced {
+                model: self.routed.inspected.facts.model.clone(),
+                scope: budget.key.scope.kind(),
+            },
+            Shortage::Unavailable => Refusal::LedgerUnavailable,
+        }
+    }
 }
 
 impl Endpoint {
@@ -181,35 +211,12 @@ impl Endpoint {
     }
 }
 
-fn refusal(shortage: Shortage) -> Refusal {
-    match shortage {
-        Shortage::Held(budget) => Refusal::QuotaHeld {
-            scope: budget.key.scope.kind(),
-            is_lost: false,
-        },
-        Shortage::Suspect(budget) => Refusal::QuotaHeld {
-            scope: budget.key.scope.kind(),
-            is_lost: true,
-        },
-        Shortage::Exhausted(budget) => Refusal::QuotaExhausted {
-            scope: budget.key.scope.kind(),
-            limit: describe(&budget),
-            resets_at: budget
-                .key
-                .period
-                .end(budget.key.start)
-                .map(|end| end.to_string()),
-        },
-        Shortage::Unavailable => Refusal::LedgerUnavailable,
-    }
-}
-
 fn describe(budget: &Budget) -> String {
     let amount = budget.amount().unwrap_or_default();
-    let unit = match budget.key.unit {
-        Unit::Tokens => "tokens",
-        Unit::Requests => "requests",
-        Unit::NanoUsd => "nano-USD",
+    let amount = match budget.key.unit {
+        Unit::Tokens => format!("{amount} tokens"),
+        Unit::Requests => format!("{amount} requests"),
+        Unit::NanoUsd => format!("{} USD", format_usd(amount)),
     };
     let period = match budget.key.period {
         Period::None => "in total",
@@ -217,5 +224,5 @@ fn describe(budget: &Budget) -> String {
         Period::Week => "per week",
         Period::Month => "per month",
     };
-    format!("{amount} {unit} {period}")
+    format!("{amount} {period}")
 }

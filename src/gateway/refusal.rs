@@ -28,6 +28,13 @@ pub enum Refusal {
     OrganisationSuspended,
     /// No provider serves the model, or this key may not call it.
     ModelNotFound(String),
+    /// A budget of money covers the call, and the model has no price.
+    ModelUnpriced {
+        /// The model as the client names it.
+        model: String,
+        /// The scope's kind.
+        scope: &'static str,
+    },
     /// No such route, or one of a later release.
     NotFound,
     /// A route that takes other methods, listed for `Allow`.

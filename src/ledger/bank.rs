@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::budget::Budget;
 use super::{Ledger, Unavailable};
-use crate::store::leases::{self, Answer, Ask};
 use crate::store::StoreError;
+use crate::store::leases::{self, Answer, Ask};
 
 /// How long the store may take to answer: one that hangs counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::journal::{Closing, Drawn};
 use super::slice::{Slice, Spent};
-use crate::domain::quota::{BudgetKey, Need, Standing, Unit};
+use crate::domain::quota::{BudgetKey, Need, Standing};
 use crate::store::leases::Return;
 
 /// A budget row of the store, as far as this process takes part in it.

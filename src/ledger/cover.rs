@@ -62,7 +62,10 @@ impl Ledger {
         let rows = reading.map_err(|late| StoreError::unavailable(&late))??;
         let ends = rows.iter().filter_map(|row| row.key.period.end(now));
         let until = ends.min().unwrap_or(Timestamp(i64::MAX));
-        let budgets = rows.into_iter().map(|row| self.enter(&row, as_of)).collect();
+        let budgets = rows
+            .into_iter()
+            .map(|row| self.enter(&row, as_of))
+            .collect();
         Ok(Arc::new(Cover { until, budgets }))
     }
 

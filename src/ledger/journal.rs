@@ -110,6 +110,11 @@ impl Journal {
         unimplemented!()
     }
 
+    /// Whether a record is marked as in the store.
+    pub fn is_booked(&self, _written: Written) -> bool {
+        unimplemented!()
+    }
+
     /// What is not marked.
     pub fn backlog(&self) -> Backlog {
         unimplemented!()

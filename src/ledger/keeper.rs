@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::Ledger;
 use super::budget::Budget;
-use crate::store::leases::{self, Renewal};
 use crate::store::StoreError;
+use crate::store::leases::{self, Renewal};
 
 const EVERY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +31,11 @@ impl Ledger {
                 }
                 Err(_) => tracing::warn!("leases could not be renewed in time"),
             }
-            if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            if stop
+                .run_until_cancelled(tokio::time::sleep(EVERY))
+                .await
+                .is_none()
+            {
                 return;
             }
             self.tidy();
@@ -48,7 +52,10 @@ impl Ledger {
             });
             leasing.collect()
         };
-        let held: Vec<_> = kept.iter().map(|(_, lease, held)| (*lease, *held)).collect();
+        let held: Vec<_> = kept
+            .iter()
+            .map(|(_, lease, held)| (*lease, *held))
+            .collect();
         let (sent, now) = (Instant::now(), self.clock.now());
         let Renewal { lost, .. } = leases::renew(&self.db, &self.holder, &held, now).await?;
         let lost: HashSet<_> = lost.into_iter().collect();
@@ -71,9 +78,17 @@ impl Ledger {
         let mut budgets = self.budgets.lock();
         for budget in budgets.values() {
             let mut slice = budget.slice();
-            let is_over = budget.key.period.end(budget.key.start).is_some_and(|end| end <= now);
+            let is_over = budget
+                .key
+                .period
+                .end(budget.key.start)
+                .is_some_and(|end| end <= now);
             let is_unused = slice.look() >= IDLE_LOOKS || is_over || Arc::strong_count(budget) == 1;
-            let back = if is_unused { slice.empty() } else { slice.trim() };
+            let back = if is_unused {
+                slice.empty()
+            } else {
+                slice.trim()
+            };
             drop(slice);
             self.outbox.give_back(budget, back);
         }

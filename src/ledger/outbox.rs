@@ -160,11 +160,7 @@ impl Ledger {
     }
 
     /// Writes down how a call ended. Answers what has to be waited for until that is safe.
-    pub(super) fn record(
-        self: &Arc<Self>,
-        opening: Opening,
-        closing: &Closing,
-    ) -> Option<Keeping> {
+    pub(super) fn record(self: &Arc<Self>, opening: Opening, closing: &Closing) -> Option<Keeping> {
         match self.journal.settle(&opening, closing) {
             Ok(written) => {
                 self.outbox.settle();

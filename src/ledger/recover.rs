@@ -2,7 +2,6 @@
 //! ended, and those that nobody settled, as interrupted. Then their leases close, and what was left
 //! of them is free again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Ledger;

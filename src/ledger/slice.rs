@@ -205,7 +205,11 @@ impl Slice {
         self.open = self.open.saturating_add(1);
         self.idle = 0;
         let is_limited = self.amount.is_some();
-        Some(if is_limited { self.lease.id } else { Uuid::nil() })
+        Some(if is_limited {
+            self.lease.id
+        } else {
+            Uuid::nil()
+        })
     }
 
     /// Ends a hold of a call that was never sent.

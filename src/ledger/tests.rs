@@ -67,6 +67,7 @@ fn need(prompt: i64, cap: i64) -> Need {
         prompt,
         choices: 1,
         cap,
+        price: None,
     }
 }
 

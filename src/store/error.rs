@@ -100,6 +100,14 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// What the engine said, for logs; empty where it said nothing.
+    pub fn cause(&self) -> String {
+        let source = std::error::Error::source(self);
+        source.map(ToString::to_string).unwrap_or_default()
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;

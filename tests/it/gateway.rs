@@ -2,6 +2,7 @@
 
 mod authentication;
 mod bodies;
+mod budgets;
 mod cache;
 mod calls;
 mod connections;

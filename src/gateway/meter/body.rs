@@ -166,9 +166,10 @@ impl MeteredBody {
         if let Some(tab) = &mut self.tab {
             tab.note_progress(delivered);
         }
-        self.silence = match std::mem::take(&mut self.is_heard) {
-            true => Duration::ZERO,
-            false => self.silence + LOOK_EVERY,
+        self.silence = if std::mem::take(&mut self.is_heard) {
+            Duration::ZERO
+        } else {
+            self.silence + LOOK_EVERY
         };
         if self.silence >= IDLE {
             self.fail(&Refusal::UpstreamTimeout);
@@ -229,9 +230,11 @@ impl MeteredBody {
         const LENGTH: &str = "data: {\"id\":\"\",\"object\":\"chat.completion.chunk\",\"created\":0,\
             \"model\":\"\",\"choices\":[{\"index\":0,\"delta\":{},\"text\":\"\",\
             \"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n";
-        let last = self.last_words(LENGTH);
-        self.settle(last);
         self.upstream = None;
+        if self.tab.is_some() {
+            let last = self.last_words(LENGTH);
+            self.settle(last);
+        }
     }
 
     /// `events` as the last ones, between two events even if the provider stopped within one.

@@ -55,6 +55,14 @@ impl Refusal {
                     "The model `{model}` does not exist or you do not have access to it. \
                      `GET /v1/models` lists what this key may call."
                 )),
+            Self::ModelUnpriced { model, scope } => {
+                Row::new(403, "permission_error", "model_unpriced")
+                    .about("model")
+                    .says(format!(
+                        "This {scope} has a budget in USD, and the model `{model}` has no price. \
+                         Ask the operator of this gateway to declare one, or use another model."
+                    ))
+            }
             Self::NotFound => Row::new(404, INVALID, "not_found").says(
                 "There is nothing here. Served are POST /v1/chat/completions, \
                  POST /v1/completions, POST /v1/embeddings, GET /v1/models and \
