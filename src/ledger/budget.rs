@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::journal::{Closing, Drawn};
-use super::slice::{Slice, Spent};
+use super::slice::{Slice, Spent, Taken};
 use crate::domain::quota::{BudgetKey, Need, Standing};
 use crate::store::leases::Return;
 
@@ -29,7 +29,7 @@ pub struct Draws(SmallVec<[Draw; 4]>);
 
 struct Draw {
     budget: Arc<Budget>,
-    lease: Uuid,
+    taken: Taken,
     held: i64,
 }
 
@@ -76,8 +76,8 @@ impl Draws {
     ) -> Option<Self> {
         let mut draws = Self::default();
         for budget in budgets {
-            let lease = budget.slice().take_freely(need, now)?;
-            draws.add(budget, lease, need.hold(budget.key.unit, need.cap));
+            let taken = budget.slice().take_freely(need, now)?;
+            draws.add(budget, taken, need.hold(budget.key.unit, need.cap));
         }
         Some(draws)
     }
@@ -92,17 +92,17 @@ impl Draws {
         let mut draws = Self::default();
         for budget in budgets {
             let held = need.hold(budget.key.unit, cap);
-            let lease = budget.slice().take(held, now)?;
-            draws.add(budget, lease, held);
+            let taken = budget.slice().take(held, now)?;
+            draws.add(budget, taken, held);
         }
         Some(draws)
     }
 
-    fn add(&mut self, budget: &Arc<Budget>, lease: Uuid, held: i64) {
+    fn add(&mut self, budget: &Arc<Budget>, taken: Taken, held: i64) {
         let budget = Arc::clone(budget);
         self.0.push(Draw {
             budget,
-            lease,
+            taken,
             held,
         });
     }
@@ -111,24 +111,24 @@ impl Draws {
     pub(super) fn drawn(&self) -> SmallVec<[Drawn; 4]> {
         let drawn = |draw: &Draw| Drawn {
             budget: draw.budget.row,
-            lease: (!draw.lease.is_nil()).then_some(draw.lease),
+            lease: Some(draw.taken.lease).filter(|lease| !lease.is_nil()),
             unit: draw.budget.key.unit,
             held: draw.held,
         };
         self.0.iter().map(drawn).collect()
     }
 
-    /// The budgets that run low.
+    /// The budgets that ran low by it.
     pub(super) fn low(&self) -> impl Iterator<Item = &Arc<Budget>> {
-        let budgets = self.0.iter().map(|draw| &draw.budget);
-        budgets.filter(|budget| budget.slice().wants_refill())
+        let low = self.0.iter().filter(|draw| draw.taken.is_low);
+        low.map(|draw| &draw.budget)
     }
 
     /// Ends them: what `closing` charges is spent.
     pub(super) fn settle(mut self, closing: &Closing) {
         for draw in self.0.drain(..) {
             draw.budget.slice().settle(Spent {
-                lease: draw.lease,
+                lease: draw.taken.lease,
                 held: draw.held,
                 charged: closing.charged(draw.budget.key.unit),
             });
@@ -139,7 +139,7 @@ impl Draws {
 impl Drop for Draws {
     fn drop(&mut self) {
         for draw in self.0.drain(..) {
-            draw.budget.slice().give_back(draw.lease, draw.held);
+            draw.budget.slice().give_back(draw.taken.lease, draw.held);
         }
     }
 }

@@ -103,14 +103,14 @@ impl Flusher {
     async fn finish(&mut self) -> bool {
         let ledger = Arc::clone(&self.ledger);
         ledger.empty_all();
-        let writing = async {
+        let last = async {
             while let Err(error) = self.flush().await {
                 tracing::error!(%error, waiting = ledger.outbox.waiting(), "usage could not be written yet");
                 tokio::time::sleep(EVERY).await;
             }
             ledger.flush_refusals().await;
         };
-        let written = timeout(LAST_CHANCE, writing).await;
+        let written = timeout(LAST_CHANCE, last).await;
         let waiting = ledger.outbox.waiting();
         if written.is_err() && waiting > 0 {
             tracing::error!(

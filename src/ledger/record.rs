@@ -44,7 +44,7 @@ impl Closing {
 }
 
 /// The row of a call that ended.
-pub(super) fn event<'a>((opening, closing): &'a (Opening, Closing)) -> Event<'a> {
+pub(super) fn event((opening, closing): &(Opening, Closing)) -> Event<'_> {
     let draws = opening.draws.iter().map(|drawn| BudgetDraw {
         budget: drawn.budget,
         lease: drawn.lease,

@@ -68,6 +68,15 @@ struct Seen {
     at: Option<Instant>,
 }
 
+/// What a call took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Nil where nothing is limited.
+    pub(super) lease: Uuid,
+    /// Whether a refill has to be asked for.
+    pub(super) is_low: bool,
+}
+
 /// What an ended call held of a budget, and what it is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spent {
@@ -182,9 +191,8 @@ impl Slice {
         self.seen.at.is_some_and(|at| at >= since)
     }
 
-    /// Holds all that `need` asks if it is there and leaves a share to others; answers the lease,
-    /// nil where nothing is limited.
-    pub(super) fn take_freely(&mut self, need: &Need, now: Instant) -> Option<Uuid> {
+    /// Holds all that `need` asks if it is there and leaves a share to others.
+    pub(super) fn take_freely(&mut self, need: &Need, now: Instant) -> Option<Taken> {
         if let Some(standing) = self.standing()
             && need.cap_within(&standing) < need.cap
         {
@@ -194,8 +202,9 @@ impl Slice {
     }
 
     /// Holds `wanted` if that much is there.
-    pub(super) fn take(&mut self, wanted: i64, now: Instant) -> Option<Uuid> {
-        if self.amount.is_some() {
+    pub(super) fn take(&mut self, wanted: i64, now: Instant) -> Option<Taken> {
+        let is_limited = self.amount.is_some();
+        if is_limited {
             if wanted > self.usable(now) {
                 return None;
             }
@@ -204,11 +213,9 @@ impl Slice {
         }
         self.open = self.open.saturating_add(1);
         self.idle = 0;
-        let is_limited = self.amount.is_some();
-        Some(if is_limited {
-            self.lease.id
-        } else {
-            Uuid::nil()
+        Some(Taken {
+            lease: if is_limited { self.lease.id } else { Uuid::nil() },
+            is_low: is_limited && self.wants_refill(),
         })
     }
 
@@ -330,9 +337,9 @@ impl Slice {
     }
 
     /// Whether more should be granted before it runs out; then a refill counts as asked for.
-    pub(super) fn wants_refill(&mut self) -> bool {
+    fn wants_refill(&mut self) -> bool {
         let is_low = self.lease.room < self.lease.last_grant / 2;
-        let wants = is_low && !self.is_refilling && self.amount.is_some() && self.free() > 0;
+        let wants = is_low && !self.is_refilling && self.free() > 0;
         self.is_refilling |= wants;
         wants
     }
@@ -424,3 +431,6 @@ impl Lease {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

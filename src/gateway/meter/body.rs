@@ -203,13 +203,12 @@ impl MeteredBody {
         };
         let kept = ready!(keeping.as_mut().poll(cx));
         let last = self.held_back.take().map(|(_, last)| last);
-        match kept {
-            Ok(()) => self.joined.push(last.unwrap_or_default()),
-            Err(Unavailable) => {
-                self.upstream = None;
-                self.joined.push(Bytes::from_static(b"\n\n"));
-                self.joined.push(Refusal::Unrecorded.event().into());
-            }
+        if let Err(Unavailable) = kept {
+            self.upstream = None;
+            let event = format!("\n\n{}", Refusal::Unrecorded.event());
+            self.joined.push(event.into());
+        } else {
+            self.joined.push(last.unwrap_or_default());
         }
         Poll::Ready(())
     }
