@@ -150,9 +150,10 @@ impl Slice {
         })
     }
 
-    /// Own idle room and what is free as last seen: what is neither used nor held.
+    /// What is neither used nor held, as last seen: own idle room, what goes back, and what is free.
     fn left(&self) -> i64 {
-        self.lease.room.saturating_add(self.free()).max(0)
+        let own = self.lease.room.saturating_add(self.returning());
+        own.saturating_add(self.free()).max(0)
     }
 
     /// What no lease holds, as last seen; negative after the limit was lowered.
@@ -214,7 +215,11 @@ impl Slice {
         self.open = self.open.saturating_add(1);
         self.idle = 0;
         Some(Taken {
-            lease: if is_limited { self.lease.id } else { Uuid::nil() },
+            lease: if is_limited {
+                self.lease.id
+            } else {
+                Uuid::nil()
+            },
             is_low: is_limited && self.wants_refill(),
         })
     }
@@ -347,7 +352,10 @@ impl Slice {
     /// Takes idle room above the limit out of memory, all of it where there is no limit any more.
     pub(super) fn trim(&mut self) -> Option<Return> {
         let excess = match self.amount {
-            Some(_) => self.free().saturating_neg(),
+            Some(_) => self
+                .free()
+                .saturating_add(self.returning())
+                .saturating_neg(),
             None => self.lease.room,
         };
         self.give_up(excess)
