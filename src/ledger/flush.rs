@@ -82,7 +82,9 @@ impl Flusher {
             tokio::select! {
                 () = tokio::time::sleep(pause) => ledger.outbox.set_threshold(|calls| calls / 2),
                 () = ledger.outbox.rung(), if pause == EVERY => {
-                    ledger.outbox.set_threshold(|calls| calls * 2);
+                    if ledger.outbox.is_many() {
+                        ledger.outbox.set_threshold(|calls| calls * 2);
+                    }
                 }
                 () = stop.cancelled() => return self.finish().await,
             }

@@ -71,11 +71,15 @@ impl Default for Outbox {
 impl Outbox {
     /// A call was written down as ended; before its room is free again.
     fn settle(&self) {
-        let settled = self.settled.fetch_add(1, Ordering::AcqRel) + 1;
-        let waiting = settled.saturating_sub(self.booked.load(Ordering::Relaxed));
-        if waiting >= self.threshold.load(Ordering::Relaxed) {
+        self.settled.fetch_add(1, Ordering::AcqRel);
+        if self.is_many() {
             self.bell.notify_one();
         }
+    }
+
+    /// Whether so many calls wait that they should be written at once.
+    pub(super) fn is_many(&self) -> bool {
+        self.waiting() >= self.threshold.load(Ordering::Relaxed)
     }
 
     /// `count` more calls are in the store.

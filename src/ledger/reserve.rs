@@ -99,6 +99,8 @@ impl Ledger {
                 if is_late || verdict != Verdict::Soon {
                     return Err(Shortage::new(verdict, budget));
                 }
+                // Own room that goes back, and own calls that are not booked, count as well.
+                self.outbox.hurry();
                 self.recall(&wants).await;
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
