@@ -75,20 +75,13 @@ impl Ledger {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Vec<Opened>, StoreError> {
-        let mut rows = Vec::new();
         for limit in limits.budgets() {
             let key = BudgetKey::new(scope, limit.unit, limit.period, now);
-            let amount = Some(limit.amount);
-            let row = budgets::open(&self.db, &key, amount, now).await?;
-            rows.push(Opened { key, row, amount });
+            budgets::open(&self.db, &key, Some(limit.amount), now).await?;
         }
-        for (key, row, _) in budgets::current(&self.db, scope, now).await? {
-            if rows.iter().all(|opened| opened.key != key) {
-                let amount = None;
-                rows.push(Opened { key, row, amount });
-            }
-        }
-        Ok(rows)
+        let current = budgets::current(&self.db, scope, now).await?;
+        let opened = |(key, row, amount)| Opened { key, row, amount };
+        Ok(current.into_iter().map(opened).collect())
     }
 
     /// The budget in memory, which knows more than the row, with the row's amount.

@@ -32,14 +32,7 @@ impl Installation {
     fn limited_secret(&self, quota: &str) -> String {
         self.organisation("Acme");
         let line = [
-            "key",
-            "create",
-            "--org",
-            "Acme",
-            "--name",
-            "k",
-            "--quota",
-            quota,
+            "key", "create", "--org", "Acme", "--name", "k", "--quota", quota,
         ];
         self.json(&line)["secret"].as_str().unwrap().to_owned()
     }
