@@ -159,7 +159,8 @@ fn sum(wishes: Vec<Wish>) -> (BTreeMap<Uuid, Sum>, Vec<oneshot::Sender<()>>) {
 impl Sum {
     /// All that is wished if that much is free, as last seen; else what is free, but enough for one.
     fn ask(&self) -> Ask {
-        let slice = self.budget.slice();
+        let mut slice = self.budget.slice();
+        slice.asking();
         Ask {
             lease: slice.lease(),
             budget: self.budget.row,

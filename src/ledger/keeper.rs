@@ -72,7 +72,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Gives back the room of budgets that nobody uses, and forgets those with nothing in them.
+    /// Gives back the room of budgets that nobody uses, asks for answers that were not heard, and
+    /// forgets what has nothing in it.
     fn tidy(&self) {
         let now = self.clock.now();
         let mut budgets = self.budgets.lock();

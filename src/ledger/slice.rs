@@ -56,6 +56,8 @@ struct Lease {
     last_grant: i64,
     /// Until when it may be held from.
     until: Option<Instant>,
+    /// Whether the store may have granted something that was not heard of.
+    is_unsure: bool,
 }
 
 /// How the budget stood in the store when it was last seen there, and what happened here since.
@@ -267,6 +269,16 @@ impl Slice {
         self.seen.leased = self.seen.leased.saturating_sub(charged);
     }
 
+    /// The store is about to be asked for room.
+    pub(super) fn asking(&mut self) {
+        self.lease.is_unsure = true;
+    }
+
+    /// Whether the store has to be asked again, because its answer was not heard.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.lease.is_unsure
+    }
+
     /// What the store said to a question that was sent at `sent` by who knew edits up to `as_of`.
     pub(super) fn answered(&mut self, answer: &Answer, as_of: u64, sent: Instant, lasts: Duration) {
         self.is_refilling = false;
@@ -283,6 +295,7 @@ impl Slice {
         if answer.is_lost {
             return self.lose(answer.lease);
         }
+        self.lease.is_unsure = false;
         let fresh = answer.total.saturating_sub(self.lease.granted).max(0);
         self.lease.granted = self.lease.granted.saturating_add(fresh);
         self.lease.room = self.lease.room.saturating_add(fresh);
@@ -319,7 +332,7 @@ impl Slice {
 
     /// Whether nothing would be lost with it.
     pub(super) fn is_blank(&self) -> bool {
-        self.open == 0 && self.own() == 0
+        self.open == 0 && self.own() == 0 && !self.lease.is_unsure
     }
 
     /// What the store still counts as this process's.
@@ -436,6 +449,7 @@ impl Lease {
             taken_back: 0,
             last_grant: 0,
             until: None,
+            is_unsure: false,
         }
     }
 }

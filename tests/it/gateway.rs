@@ -13,6 +13,7 @@ mod framing;
 mod headers;
 mod heads;
 mod http2;
+mod journal;
 mod keep_alive;
 mod large_answers;
 mod limits;

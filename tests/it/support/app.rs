@@ -160,6 +160,18 @@ impl TestApp {
         .await
     }
 
+    /// How many calls are booked.
+    pub async fn count_booked(&self) -> i64 {
+        const COUNT: &str = "SELECT COUNT(*) FROM events";
+        match self.db() {
+            Db::Postgres(pool) => sqlx::query_scalar(COUNT).fetch_one(pool).await.unwrap(),
+            Db::Sqlite(pools) => sqlx::query_scalar(COUNT)
+                .fetch_one(pools.writer())
+                .await
+                .unwrap(),
+        }
+    }
+
     /// Asks until there is an answer; fails after ten seconds.
     pub async fn until<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
         let began = Instant::now();
