@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::domain::limits::Limits;
-use crate::domain::quota::{BudgetKey, Need, Period, Unit};
+use crate::domain::quota::{BudgetKey, Need, Period, Standing, Unit};
 use crate::domain::tenant::ScopeId;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::events::Event;
@@ -172,10 +172,9 @@ impl Ledger {
     /// What is left of the tightest token budget of `covers`, if one limits tokens.
     pub fn least_left(covers: impl Iterator<Item = Arc<Cover>>) -> Option<i64> {
         let least = |cover: Arc<Cover>| {
-            let budgets = cover.budgets.iter();
-            let tokens = budgets.filter(|budget| budget.key.unit == Unit::Tokens);
-            let standings = tokens.filter_map(|budget| budget.standing());
-            standings.map(|standing| standing.left).min()
+            let standings = cover.standings();
+            let tokens = standings.filter(|standing| standing.unit == Unit::Tokens);
+            tokens.map(|standing| standing.left).min()
         };
         covers.filter_map(least).min()
     }
@@ -213,6 +212,11 @@ impl Cover {
     /// Whether a period has ended, so that the scope needs a new cover.
     pub fn is_over(&self, now: Timestamp) -> bool {
         now >= self.until
+    }
+
+    /// How its limited budgets stand.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> {
+        self.budgets.iter().filter_map(|budget| budget.standing())
     }
 
     /// Its budgets.
