@@ -22,6 +22,7 @@ use crate::providers::{Catalog, fetch_listings};
 use crate::server::Server;
 use crate::store::Db;
 use crate::store::instance::InstanceLock;
+use crate::tokenizer::Tokenizer;
 
 mod watch;
 
@@ -241,6 +242,7 @@ impl Background {
             callers: Arc::clone(&self.callers),
             catalog: Arc::clone(&self.catalog),
             ledger: Arc::clone(&self.ledger),
+            tokenizer: Tokenizer::new(),
             upstream: Arc::clone(&self.upstream),
             lifecycle: Arc::clone(lifecycle),
             metrics: Arc::clone(metrics),

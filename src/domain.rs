@@ -1,6 +1,7 @@
 //! The rules of the gateway as functions of values: no IO, no clock of its own, no framework.
 //! A test in `tests/it` keeps it that way.
 
+pub mod encoding;
 pub mod key;
 pub mod limits;
 pub mod model_access;

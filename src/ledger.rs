@@ -133,10 +133,9 @@ impl Ledger {
     /// What is left of the tightest token budget of `covers`, if one limits tokens.
     pub fn least_left(covers: impl Iterator<Item = Arc<Cover>>) -> Option<i64> {
         let least = |cover: Arc<Cover>| {
-            let budgets = cover.budgets().iter();
-            let tokens = budgets.filter(|budget| budget.key.unit == Unit::Tokens);
-            let standings = tokens.filter_map(|budget| budget.standing());
-            standings.map(|standing| standing.left).min()
+            let standings = cover.standings();
+            let tokens = standings.filter(|standing| standing.unit == Unit::Tokens);
+            tokens.map(|standing| standing.left).min()
         };
         covers.filter_map(least).min()
     }

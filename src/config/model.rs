@@ -17,7 +17,7 @@ pub struct Model {
     pub max_output_tokens: Option<i64>,
     /// The most tokens prompt and completion can have.
     pub context_window: Option<i64>,
-    /// Counts long prompts exactly.
+    /// Counts long prompts; by its provider's own word if absent, by bytes if unknown.
     pub tokenizer: Option<String>,
     /// Tokens counted for an image, audio or file part.
     #[serde(default = "default_part_tokens")]

@@ -16,6 +16,9 @@ use super::refusal::Refusal;
 use crate::domain::price::format_usd;
 use crate::domain::quota::{Need, Period, Unit};
 use crate::ledger::{Budget, Cover, Hold, Intent, Ledger, Shortage, Unavailable};
+use crate::tokenizer::Tokenizer;
+
+mod prompt;
 
 /// What a provider may add to an open-ended prompt when the model declares no window.
 const OPEN_ENDED_TOKENS: i64 = 16_384;
@@ -42,6 +45,7 @@ impl Held {
 #[derive(Clone)]
 pub struct QuotaLayer {
     ledger: Arc<Ledger>,
+    tokenizer: Arc<Tokenizer>,
     default_cap: i64,
 }
 
@@ -49,14 +53,16 @@ pub struct QuotaLayer {
 #[derive(Clone)]
 pub struct Quota<S> {
     ledger: Arc<Ledger>,
+    tokenizer: Arc<Tokenizer>,
     default_cap: i64,
     inner: S,
 }
 
-/// Reserves from `ledger`, taking `default_cap` output tokens where neither client nor model says.
-pub fn layer(ledger: &Arc<Ledger>, default_cap: i64) -> QuotaLayer {
+/// Reserves from `ledger` what `tokenizer` says of long prompts, taking `default_cap` output tokens where neither client nor model says.
+pub fn layer(ledger: &Arc<Ledger>, tokenizer: &Arc<Tokenizer>, default_cap: i64) -> QuotaLayer {
     QuotaLayer {
         ledger: Arc::clone(ledger),
+        tokenizer: Arc::clone(tokenizer),
         default_cap,
     }
 }
@@ -67,6 +73,7 @@ impl<S> Layer<S> for QuotaLayer {
     fn layer(&self, inner: S) -> Quota<S> {
         Quota {
             ledger: Arc::clone(&self.ledger),
+            tokenizer: Arc::clone(&self.tokenizer),
             default_cap: self.default_cap,
             inner,
         }
@@ -90,9 +97,10 @@ where
 
     fn call(&mut self, limited: Limited) -> Answering {
         let (ledger, default_cap) = (Arc::clone(&self.ledger), self.default_cap);
+        let tokenizer = Arc::clone(&self.tokenizer);
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            let hold = reserve(&ledger, &limited, default_cap).await?;
+            let hold = reserve(&ledger, &tokenizer, &limited, default_cap).await?;
             let cap = hold.shrunk_cap();
             let mut response = inner.call(Held { limited, hold }).await?;
             if let Some(cap) = cap {
@@ -107,11 +115,13 @@ where
 
 async fn reserve(
     ledger: &Arc<Ledger>,
+    tokenizer: &Arc<Tokenizer>,
     limited: &Limited,
     default_cap: i64,
 ) -> Result<Hold, Refusal> {
     let covers = covers(ledger, limited).await?;
     let need = limited.need(default_cap);
+    let need = prompt::bounded(need, limited, &covers, tokenizer).await;
     let room = ledger.reserve(&need, &covers).await;
     let room = room.map_err(|shortage| limited.refusal(shortage))?;
     Ok(ledger.hold(limited.intent(), &need, room))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Ledger;
 use super::budget::Budget;
 use crate::domain::limits::Limits;
-use crate::domain::quota::{BudgetKey, Period, Unit};
+use crate::domain::quota::{BudgetKey, Period, Standing, Unit};
 use crate::domain::tenant::ScopeId;
 use crate::domain::time::Timestamp;
 use crate::store::{StoreError, budgets};
@@ -39,6 +39,11 @@ impl Cover {
     /// Whether a period has ended, so that the scope needs a new cover.
     pub fn is_over(&self, now: Timestamp) -> bool {
         now >= self.until
+    }
+
+    /// How its limited budgets stand.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> {
+        self.budgets.iter().filter_map(|budget| budget.standing())
     }
 
     /// Its budgets.

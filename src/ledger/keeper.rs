@@ -90,6 +90,9 @@ impl Ledger {
             } else {
                 slice.trim()
             };
+            if slice.is_unsure() {
+                self.bank.look(std::iter::once(Arc::clone(budget)));
+            }
             drop(slice);
             self.outbox.give_back(budget, back);
         }

@@ -29,5 +29,7 @@ mod shutdown;
 mod store_away;
 mod stream_endings;
 mod streams;
+#[cfg(feature = "tokenizer")]
+mod tokenizers;
 mod unreachable;
 mod upstream_faults;

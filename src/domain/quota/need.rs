@@ -72,6 +72,18 @@ impl Need {
         used.saturating_add(self.hold(unit, self.floor(unit, amount))) > amount
     }
 
+    /// Whether the prompt takes so much of what is left that a closer bound on it is worth its price.
+    pub fn is_prompt_large(&self, standing: &Standing) -> bool {
+        self.hold(standing.unit, 0) > standing.left / 16
+    }
+
+    /// Whether the call would fit if its prompt took nothing.
+    pub fn could_fit(&self, standing: &Standing) -> bool {
+        let empty = Self { prompt: 0, ..*self };
+        let floor = empty.floor(standing.unit, standing.amount);
+        empty.hold(standing.unit, floor) <= standing.left
+    }
+
     /// How many output tokens `room` in a budget of `unit` is enough for.
     fn output_for(&self, unit: Unit, room: i64) -> i64 {
         match unit {
@@ -167,6 +179,24 @@ mod tests {
         assert!(unpriced.is_unpriced(Unit::NanoUsd));
         assert!(!unpriced.is_unpriced(Unit::Tokens));
         assert!(!need(1, 1, 1).is_unpriced(Unit::NanoUsd));
+    }
+
+    #[test]
+    fn a_prompt_is_large_beyond_a_sixteenth_of_what_is_left() {
+        let need = need(1000, 1, 500);
+        let tokens = |left| standing(Unit::Tokens, 100_000, left, 0);
+        assert!(!need.is_prompt_large(&tokens(16_000)));
+        assert!(need.is_prompt_large(&tokens(15_984)));
+        assert!(need.is_prompt_large(&standing(Unit::NanoUsd, 100_000_000, 19_999_984, 0)));
+        assert!(!need.is_prompt_large(&standing(Unit::NanoUsd, 100_000_000, 20_000_000, 0)));
+    }
+
+    #[test]
+    fn a_call_that_would_not_fit_without_its_prompt_fits_by_no_bound() {
+        let need = need(1000, 1, 500);
+        assert!(need.could_fit(&standing(Unit::Tokens, 100_000, 500, 0)));
+        assert!(!need.could_fit(&standing(Unit::Tokens, 100_000, 499, 0)));
+        assert!(!need.could_fit(&standing(Unit::Requests, 5, 0, 5)));
     }
 
     proptest! {
