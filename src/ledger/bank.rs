@@ -15,13 +15,10 @@ use uuid::Uuid;
 use super::budget::Budget;
 use super::{Ledger, Unavailable};
 use crate::store::StoreError;
-use crate::store::leases::{self, Answer, Ask};
+use crate::store::leases::{self, Ask};
 
 /// How long the store may take to answer: one that hangs counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A deadlock or a lost connection is worth another try, a store that is away is not worth many.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Those who wait for room.
 #[derive(Default)]
@@ -102,11 +99,19 @@ impl Ledger {
     }
 
     async fn grant(&self, sums: &BTreeMap<Uuid, Sum>) -> Result<(), StoreError> {
+        let began = Instant::now();
+        if sums
+            .values()
+            .any(|sum| sum.budget.slice().is_overdue(began))
+        {
+            self.renew().await?;
+        }
         let as_of = self.edits();
         let asks: Vec<Ask> = sums.values().map(Sum::ask).collect();
         let sent = Instant::now();
-        let asking = timeout(PATIENCE, self.grant_patiently(&asks)).await;
-        let answers = asking.map_err(|late| StoreError::unavailable(&late))??;
+        let asking = leases::grant(&self.db, &self.holder, &asks, self.clock.now());
+        let answers = timeout(PATIENCE, asking).await;
+        let answers = answers.map_err(|late| StoreError::unavailable(&late))??;
         for answer in &answers {
             if let Some(sum) = sums.get(&answer.budget) {
                 let budget = &sum.budget;
@@ -119,20 +124,6 @@ impl Ledger {
             }
         }
         Ok(())
-    }
-
-    async fn grant_patiently(&self, asks: &[Ask]) -> Result<Vec<Answer>, StoreError> {
-        let mut tries = 1;
-        loop {
-            let answers = leases::grant(&self.db, &self.holder, asks, self.clock.now()).await;
-            match answers {
-                Err(StoreError::Unavailable { .. }) if tries < TRIES => {
-                    tries += 1;
-                    tokio::time::sleep(PAUSE).await;
-                }
-                answers => return answers,
-            }
-        }
     }
 }
 

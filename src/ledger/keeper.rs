@@ -42,7 +42,7 @@ impl Ledger {
         }
     }
 
-    async fn renew(&self) -> Result<(), StoreError> {
+    pub(super) async fn renew(&self) -> Result<(), StoreError> {
         let kept: Vec<(Arc<Budget>, Uuid, i64)> = {
             let budgets = self.budgets.lock();
             let leasing = budgets.values().filter_map(|budget| {

@@ -302,12 +302,19 @@ impl Slice {
         if fresh > 0 {
             self.lease.last_grant = fresh;
         }
-        self.lease.until = sent.checked_add(lasts);
+        if answer.granted > 0 {
+            self.lease.until = sent.checked_add(lasts);
+        }
     }
 
     /// The store did not answer.
     pub(super) fn unanswered(&mut self) {
         self.is_refilling = false;
+    }
+
+    /// Whether its room may not be held any more before the lease is renewed.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.is_leasing() && self.lease.until.is_some_and(|until| until <= now)
     }
 
     /// The store kept the lease alive, asked at `sent`.
