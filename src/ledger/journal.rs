@@ -161,8 +161,8 @@ impl Journal {
     }
 
     /// Whether a record is marked as in the store.
-    pub fn is_booked(&self, _written: Written) -> bool {
-        unimplemented!()
+    pub fn is_booked(&self, written: Written) -> bool {
+        self.marked().is_behind(written.0)
     }
 
     /// What is not marked.
