@@ -51,6 +51,7 @@ pub mod events;
 pub mod instance;
 pub mod keys;
 pub mod leases;
+pub mod ledger_check;
 mod migrate;
 pub mod organisations;
 pub mod projects;
@@ -85,6 +86,8 @@ pub const STATEMENTS: &[&[&str]] = &[
     callers::STATEMENTS,
     changes::STATEMENTS,
     keys::STATEMENTS,
+    leases::STATEMENTS,
+    ledger_check::STATEMENTS,
     organisations::STATEMENTS,
     projects::STATEMENTS,
     usage::STATEMENTS,

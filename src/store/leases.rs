@@ -1,10 +1,39 @@
 //! Leases: room of budgets that one process holds, so that its calls take from memory. A lease is a
 //! row for each process, epoch and budget; `budget.leased` is what is left of all that are not closed.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
-use super::{Db, StoreError};
+use super::Db;
 use crate::domain::time::Timestamp;
+
+mod adjust;
+mod close;
+mod grant;
+mod holders;
+mod recall;
+mod renew;
+mod rows;
+mod spend;
+
+pub use close::{charge_expired, close_predecessors, suspect_expired};
+pub use grant::grant;
+pub use recall::recall;
+pub use renew::{register, renew};
+pub(super) use rows::LeaseState;
+pub(super) use spend::spend;
+
+pub(super) const STATEMENTS: &[&str] = &[
+    holders::ENTER,
+    holders::LIVE,
+    renew::ORPHAN,
+    close::BY_EXPIRY,
+    close::BY_HOLDER,
+];
+
+/// How long a process and its leases live after they were heard of.
+pub const LIFE: Duration = Duration::from_secs(60);
 
 /// A process in one of its lives. A later life fences the earlier ones: they get no room any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,60 +96,11 @@ pub struct Return {
     pub total: i64,
 }
 
-/// Enters `holder`, whose epoch fences every earlier one of its instance.
-/// [`StoreError::Fenced`] if a later one is known.
-pub async fn register(_db: &Db, _holder: &Holder, _now: Timestamp) -> Result<(), StoreError> {
-    Err(missing())
-}
-
-/// Keeps `holder` alive and its leases, each with what calls in flight hold of it, for another
-/// lease life. Suspect ones are open again.
-pub async fn renew(
-    _db: &Db,
-    _holder: &Holder,
-    _held: &[(Uuid, i64)],
-    _now: Timestamp,
-) -> Result<Renewal, StoreError> {
-    Err(missing())
-}
-
-/// Answers all `asks` in one transaction, in their order.
-pub async fn grant(
-    _db: &Db,
-    _holder: &Holder,
-    _asks: &[Ask],
-    _now: Timestamp,
-) -> Result<Vec<Answer>, StoreError> {
-    Err(missing())
-}
-
-/// Asks all processes to give back their idle room of `budgets`, by a change each.
-pub async fn recall(_db: &Db, _budgets: &[Uuid], _now: Timestamp) -> Result<(), StoreError> {
-    Err(missing())
-}
-
-/// Marks leases whose life is over. They keep counting: their owner may have spent them.
-pub async fn suspect_expired(_db: &Db, _now: Timestamp) -> Result<usize, StoreError> {
-    Err(missing())
-}
-
-/// Closes leases that have been expired for 15 minutes by charging what was left of them, and
-/// answers how many. Events that arrive later take their charge from that.
-pub async fn charge_expired(_db: &Db, _now: Timestamp) -> Result<usize, StoreError> {
-    Err(missing())
-}
-
-/// Closes the leases of `instance` from before `before_epoch` by giving back what is left of them,
-/// and answers how many. Only for whoever has booked everything in that instance's journal.
-pub async fn close_predecessors(
-    _db: &Db,
-    _instance: Uuid,
-    _before_epoch: i64,
-    _now: Timestamp,
-) -> Result<usize, StoreError> {
-    Err(missing())
-}
-
-fn missing() -> StoreError {
-    StoreError::setup("leases are not built yet")
+/// When a lease that is heard of now expires. A `SQLite` file has one process, whose directory's
+/// lock is the fence: nothing expires.
+fn expiry(db: &Db, now: Timestamp) -> Timestamp {
+    match db {
+        Db::Postgres(_) => now.plus(LIFE),
+        Db::Sqlite(_) => Timestamp(i64::MAX),
+    }
 }

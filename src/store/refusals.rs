@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::QueryBuilder;
-
-use super::{Db, StoreError, batch};
+use super::batch::{self, Listing};
+use super::{Db, StoreError};
 use crate::domain::tenant::{KeyId, OrganisationId};
 use crate::domain::time::Timestamp;
 
-const ADD: &str = "INSERT INTO refusals_hourly (organisation_id, key_id, hour, code, count) ";
-const TO_EXISTING: &str = " ON CONFLICT (organisation_id, key_id, hour, code)
-    DO UPDATE SET count = refusals_hourly.count + excluded.count";
+static ADD: Listing = Listing::new(
+    "INSERT INTO refusals_hourly (organisation_id, key_id, hour, code, count) VALUES ",
+    5,
+    " ON CONFLICT (organisation_id, key_id, hour, code)
+    DO UPDATE SET count = refusals_hourly.count + excluded.count",
+);
 
 /// Adds counts to their hours.
 pub async fn book(
@@ -27,18 +29,12 @@ pub async fn book(
     let mut tx = db.begin().await?;
     for rows in batch::chunks(&rows) {
         with_tx!(&mut tx, |c| {
-            let mut add = QueryBuilder::new(ADD);
-            add.push_values(
-                rows,
-                |mut values, ((organisation, key, hour, code), count)| {
-                    values
-                        .push_bind(*organisation)
-                        .push_bind(*key)
-                        .push_bind(*hour);
-                    values.push_bind(code.as_ref()).push_bind(*count);
-                },
-            );
-            add.push(TO_EXISTING).build().execute(c).await.map(|_| ())
+            let mut add = ADD.on(c, rows.len());
+            for ((organisation, key, hour, code), count) in rows {
+                add.bind(*organisation).bind(*key).bind(*hour);
+                add.bind(code.as_ref()).bind(*count);
+            }
+            add.query()?.execute(c).await.map(|_| ())
         })?;
     }
     tx.commit().await
