@@ -86,6 +86,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     keys::STATEMENTS,
     organisations::STATEMENTS,
     projects::STATEMENTS,
+    refusals::STATEMENTS,
     usage::STATEMENTS,
 ];
 

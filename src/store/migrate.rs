@@ -8,17 +8,31 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use super::{Db, StoreError};
 
-const POSTGRES: [(i64, &str, &str); 1] = [(
-    1,
-    "create tables",
-    include_str!("../../migrations/postgres/0001_create_tables.sql"),
-)];
+const POSTGRES: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "create tables",
+        include_str!("../../migrations/postgres/0001_create_tables.sql"),
+    ),
+    (
+        3,
+        "add last refusals",
+        include_str!("../../migrations/postgres/0003_add_last_refusals.sql"),
+    ),
+];
 
-const SQLITE: [(i64, &str, &str); 1] = [(
-    1,
-    "create tables",
-    include_str!("../../migrations/sqlite/0001_create_tables.sql"),
-)];
+const SQLITE: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "create tables",
+        include_str!("../../migrations/sqlite/0001_create_tables.sql"),
+    ),
+    (
+        3,
+        "add last refusals",
+        include_str!("../../migrations/sqlite/0003_add_last_refusals.sql"),
+    ),
+];
 
 impl Db {
     /// Applies what is pending.

@@ -50,6 +50,7 @@ mod connect;
 mod instance;
 mod keys_of_tenants;
 mod organisations_and_projects;
+mod refusals;
 mod schema;
 mod usage;
 
