@@ -7,6 +7,7 @@ pub mod limits;
 pub mod model_access;
 pub mod price;
 pub mod quota;
+pub mod refused;
 pub mod tenant;
 pub mod time;
 pub mod usage;

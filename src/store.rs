@@ -90,6 +90,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     ledger_check::STATEMENTS,
     organisations::STATEMENTS,
     projects::STATEMENTS,
+    refusals::STATEMENTS,
     usage::STATEMENTS,
 ];
 

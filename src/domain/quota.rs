@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
+use super::price::format_usd;
 use super::tenant::ScopeId;
 use super::time::Timestamp;
 
@@ -117,6 +118,22 @@ impl Limits {
             amount: budget.amount_nano,
         });
         tokens.into_iter().chain(requests).chain(money)
+    }
+}
+
+impl std::fmt::Display for BudgetLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.unit {
+            Unit::Tokens => write!(f, "{} tokens", self.amount)?,
+            Unit::Requests => write!(f, "{} requests", self.amount)?,
+            Unit::NanoUsd => write!(f, "{} USD", format_usd(self.amount))?,
+        }
+        f.write_str(match self.period {
+            Period::None => " in total",
+            Period::Day => " per day",
+            Period::Week => " per week",
+            Period::Month => " per month",
+        })
     }
 }
 

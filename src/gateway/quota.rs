@@ -12,9 +12,8 @@ use super::access_log::Answering;
 use super::answer::Answer;
 use super::inspect::Endpoint;
 use super::rate_limit::Limited;
-use super::refusal::Refusal;
-use crate::domain::price::format_usd;
-use crate::domain::quota::{Need, Period, Unit};
+use super::refusal::{Refusal, TrippedBudget};
+use crate::domain::quota::{BudgetLimit, Need};
 use crate::ledger::{Budget, Cover, Hold, Intent, Ledger, Shortage, Unavailable};
 use crate::tokenizer::Tokenizer;
 
@@ -185,21 +184,15 @@ impl Limited {
     fn refusal(&self, shortage: Shortage) -> Refusal {
         match shortage {
             Shortage::Held(budget) => Refusal::QuotaHeld {
-                scope: budget.key.scope.kind(),
+                budget: tripped(&budget),
                 is_lost: false,
             },
             Shortage::Suspect(budget) => Refusal::QuotaHeld {
-                scope: budget.key.scope.kind(),
+                budget: tripped(&budget),
                 is_lost: true,
             },
             Shortage::Exhausted(budget) => Refusal::QuotaExhausted {
-                scope: budget.key.scope.kind(),
-                limit: describe(&budget),
-                resets_at: budget
-                    .key
-                    .period
-                    .end(budget.key.start)
-                    .map(|end| end.to_string()),
+                budget: tripped(&budget),
             },
             Shortage::Unpriced(budget) => Refusal::ModelUnpriced {
                 model: self.routed.inspected.facts.model.clone(),
@@ -221,18 +214,16 @@ impl Endpoint {
     }
 }
 
-fn describe(budget: &Budget) -> String {
-    let amount = budget.amount().unwrap_or_default();
-    let amount = match budget.key.unit {
-        Unit::Tokens => format!("{amount} tokens"),
-        Unit::Requests => format!("{amount} requests"),
-        Unit::NanoUsd => format!("{} USD", format_usd(amount)),
+fn tripped(budget: &Budget) -> TrippedBudget {
+    let key = &budget.key;
+    let limit = BudgetLimit {
+        unit: key.unit,
+        period: key.period,
+        amount: budget.amount().unwrap_or_default(),
     };
-    let period = match budget.key.period {
-        Period::None => "in total",
-        Period::Day => "per day",
-        Period::Week => "per week",
-        Period::Month => "per month",
-    };
-    format!("{amount} {period}")
+    TrippedBudget {
+        scope: key.scope.kind(),
+        limit,
+        resets_at: key.period.end(key.start),
+    }
 }

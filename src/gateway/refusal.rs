@@ -12,6 +12,9 @@ use serde::Serialize;
 use super::answer::Answer;
 
 mod table;
+mod tripped;
+
+pub use tripped::TrippedBudget;
 
 /// Why a call is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,19 +74,15 @@ pub enum Refusal {
     },
     /// Room in a quota is held by calls that are still running.
     QuotaHeld {
-        /// The scope's kind.
-        scope: &'static str,
+        /// Which.
+        budget: TrippedBudget,
         /// Whether only processes that are gone hold it, which takes longer to end.
         is_lost: bool,
     },
     /// A quota has no room for this call.
     QuotaExhausted {
-        /// The scope's kind.
-        scope: &'static str,
-        /// What the quota is on, with its amount and period.
-        limit: String,
-        /// When counting starts anew.
-        resets_at: Option<String>,
+        /// Which.
+        budget: TrippedBudget,
     },
     /// The provider throttles the shared account.
     UpstreamRateLimited {

@@ -22,6 +22,11 @@ const POSTGRES: &[Step] = &[
         "add leases",
         include_str!("../../migrations/postgres/0002_add_leases.sql"),
     ),
+    (
+        3,
+        "add last refusals",
+        include_str!("../../migrations/postgres/0003_add_last_refusals.sql"),
+    ),
 ];
 
 const SQLITE: &[Step] = &[
@@ -34,6 +39,11 @@ const SQLITE: &[Step] = &[
         2,
         "add leases",
         include_str!("../../migrations/sqlite/0002_add_leases.sql"),
+    ),
+    (
+        3,
+        "add last refusals",
+        include_str!("../../migrations/sqlite/0003_add_last_refusals.sql"),
     ),
 ];
 

@@ -51,6 +51,7 @@ mod connect;
 mod instance;
 mod keys_of_tenants;
 mod organisations_and_projects;
+mod refusals;
 mod schema;
 mod usage;
 

@@ -108,23 +108,21 @@ impl Refusal {
                     ))
                     .retry(if *limit == 0 { Retry::Never } else { SOON })
             }
-            Self::QuotaHeld { scope, is_lost } => Row::new(429, "requests", "quota_held")
+            Self::QuotaHeld { budget, is_lost } => Row::new(429, "requests", "quota_held")
                 .says(format!(
-                    "The rest of this {scope}'s quota is held by calls that are still running. \
-                     Try again shortly."
+                    "The rest of this {}'s quota of {} is held by calls that are still running. \
+                     Try again shortly.",
+                    budget.scope, budget.limit,
                 ))
                 .retry(if *is_lost { LATER } else { SOON }),
-            Self::QuotaExhausted {
-                scope,
-                limit,
-                resets_at,
-            } => {
-                let until = resets_at
-                    .as_ref()
-                    .map(|at| format!(" It starts anew at {at}."));
+            Self::QuotaExhausted { budget } => {
+                let until = budget.resets_at;
+                let until = until.map(|at| format!(" It starts anew at {at}."));
                 Row::new(429, "insufficient_quota", "insufficient_quota").says(format!(
-                    "This {scope} has used up its quota of {limit}, or this call needs more \
+                    "This {} has used up its quota of {}, or this call needs more \
                      than is left.{} Ask whoever manages it to raise the quota.",
+                    budget.scope,
+                    budget.limit,
                     until.unwrap_or_default(),
                 ))
             }

@@ -83,7 +83,7 @@ fn charges() -> impl Strategy<Value = Charge> {
         Just(Source::Estimated),
         Just(Source::Interrupted),
     ];
-    (any::<[i64; 7]>(), source, any::<bool>()).prop_map(|(numbers, source, is_suspicious)| {
+    (any::<[i64; 8]>(), source, any::<bool>()).prop_map(|(numbers, source, is_suspicious)| {
         let [
             requests,
             tokens,
