@@ -28,14 +28,24 @@ pub(super) struct Inherited {
     pub(super) booked: Option<Instant>,
 }
 
+/// Ends the threads of a journal when it is dropped: a runtime that is dropped waits for them.
+struct Stopping<'a>(&'a Journal);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 impl Journal {
     /// Keeps it until `stop`: brings it to the disk, makes room ahead, deletes what is booked.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let (syncer, keeper) = (Arc::clone(&self), Arc::clone(&self));
         let syncing = spawn_blocking(move || syncer.keep_synced());
         let keeping = spawn_blocking(move || keeper.keep_tidy());
+        let stopping = Stopping(&self);
         stop.cancelled().await;
-        self.stop();
+        drop(stopping);
         // A thread that panicked has said so.
         let _ = tokio::join!(syncing, keeping);
         let _ = spawn_blocking(move || self.close()).await;

@@ -213,12 +213,6 @@ impl Gateway {
         }
     }
 
-    /// Stops it as a signal would and waits for its end.
-    pub async fn stop(mut self) {
-        self.lifecycle.stop();
-        self.stopped().await;
-    }
-
     async fn stopped(&mut self) {
         self.running.take().unwrap().await.unwrap().unwrap();
     }
