@@ -57,6 +57,11 @@ fn check_server(config: &Config) -> Result<(), ConfigError> {
     if let Some(name) = zero.next() {
         return invalid(format!("server.{name} must be above 0; correct it"));
     }
+    if server.max_buffered_bytes < server.max_body_bytes {
+        return invalid(
+            "server.max_buffered_bytes must be at least server.max_body_bytes; raise it or lower the other",
+        );
+    }
     let url = server.public_url.parse::<Uri>().ok();
     let is_absolute = url.is_some_and(|url| url.scheme().is_some() && url.host().is_some());
     if is_absolute {

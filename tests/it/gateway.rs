@@ -18,6 +18,7 @@ mod large_answers;
 mod limits;
 mod log_lines;
 mod models;
+mod overload;
 mod quotas;
 mod rate_limits;
 mod routes;
