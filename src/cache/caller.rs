@@ -149,7 +149,7 @@ impl Scope {
         if !cover.is_over(now) {
             return Ok(cover);
         }
-        let reopening = tokio::time::timeout(PATIENCE, self.reopen(ledger, now)).await;
+        let reopening = tokio::time::timeout(PATIENCE, Box::pin(self.reopen(ledger, now))).await;
         reopening.map_err(|late| StoreError::unavailable(&late))?
     }
 

@@ -133,7 +133,7 @@ async fn ask(upstream: &Upstream, held: &Held, headers: HeaderMap, adds_usage: b
         return success(response)
             .map_or_else(|refusal| Outcome::Failed(refusal, RAN), Outcome::Answered);
     }
-    Outcome::Refused(Refused::read(response).await)
+    Outcome::Refused(Box::pin(Refused::read(response)).await)
 }
 
 fn reply(held: Held, outcome: Outcome, hides_usage: bool) -> Result<Reply, Box<Failed>> {

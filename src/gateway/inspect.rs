@@ -37,7 +37,7 @@ pub enum Endpoint {
     Embeddings,
 }
 
-/// A call whose body is read and understood.
+/// A call whose body is read and understood. Boxed, because it goes from stage to stage.
 pub struct Inspected {
     /// The call's id.
     pub id: CallId,
@@ -99,7 +99,7 @@ impl<S> Layer<S> for InspectLayer {
 
 impl<S> Service<Known> for Inspect<S>
 where
-    S: Service<Inspected, Response = Response<Answer>, Error = Refusal, Future: Send>
+    S: Service<Box<Inspected>, Response = Response<Answer>, Error = Refusal, Future: Send>
         + Clone
         + Send
         + 'static,
@@ -126,7 +126,7 @@ async fn inspect(
     known: Known,
     endpoint: Endpoint,
     limits: BodyLimits,
-) -> Result<Inspected, Refusal> {
+) -> Result<Box<Inspected>, Refusal> {
     let Known { call, caller } = known;
     let Call {
         id,
@@ -135,11 +135,11 @@ async fn inspect(
         head,
         body,
         record,
-    } = call;
+    } = *call;
     check_media_type(&head.headers)?;
     let body = take(&head.headers, body, limits).await?;
     let facts = CallFacts::read(&body, endpoint)?;
-    Ok(Inspected {
+    Ok(Box::new(Inspected {
         id,
         at,
         started,
@@ -149,7 +149,7 @@ async fn inspect(
         endpoint,
         body,
         facts,
-    })
+    }))
 }
 
 async fn take(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Refusal> {

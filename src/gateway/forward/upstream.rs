@@ -82,7 +82,8 @@ impl Upstream {
                 Err(Unanswered::Failed(error)) => return Err(classify(&error)),
             };
         }
-        let fresh = self.open(&origin).await?;
+        // Boxed, because a call seldom needs it and its future is large.
+        let fresh = Box::pin(self.open(&origin)).await?;
         match fresh.send(request).await {
             Ok(response) => Ok(response),
             Err(Unanswered::Unsent(_)) => Err(SendError::NotSent),
