@@ -72,7 +72,7 @@ where
         Box::pin(async move {
             let secret = presented(&call.head.headers)?;
             let caller = callers.find(&secret).await.map_err(unproved)?;
-            call.record.caller(caller.organisation_id, caller.key_id);
+            call.record.caller(&caller);
             check_standing(&caller, call.at)
                 .inspect_err(|refusal| caller.refused(call.at, refusal.code()))?;
             inner.call(Known { call, caller }).await

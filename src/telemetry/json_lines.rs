@@ -84,15 +84,21 @@ impl Visit for Fields<'_, '_> {
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.write(field, |line| write!(line, "{value}"));
+        self.write(field, |line| {
+            line.write_str(itoa::Buffer::new().format(value))
+        });
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.write(field, |line| write!(line, "{value}"));
+        self.write(field, |line| {
+            line.write_str(itoa::Buffer::new().format(value))
+        });
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.write(field, |line| write!(line, "{value}"));
+        self.write(field, |line| {
+            line.write_str(if value { "true" } else { "false" })
+        });
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
