@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::providers::Catalog;
+use crate::tokenizer::Tokenizer;
 
 mod access_log;
 mod answer;
@@ -50,6 +51,8 @@ pub struct Gateway {
     pub catalog: Arc<Catalog>,
     /// What may be used.
     pub ledger: Arc<Ledger>,
+    /// How long prompts are counted.
+    pub tokenizer: Arc<Tokenizer>,
     /// How providers are reached.
     pub upstream: Arc<Upstream>,
     /// What must finish before the process ends.
@@ -81,7 +84,11 @@ impl Gateway {
             // → Limited: requests and tokens per minute, calls in flight
             .layer(RateLimitLayer)
             // → Held: room for all it can cost, in every budget that covers it
-            .layer(quota::layer(&self.ledger, self.default_max_output_tokens))
+            .layer(quota::layer(
+                &self.ledger,
+                &self.tokenizer,
+                self.default_max_output_tokens,
+            ))
             // the answer, read as it passes and settled exactly once
             .layer(meter::layer(&self.lifecycle))
             // the provider

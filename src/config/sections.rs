@@ -64,13 +64,13 @@ pub struct Quota {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
-    /// What a booked call survives.
+    /// What a record of a call survives.
     pub durability: Durability,
     /// How large the journal may grow.
     pub journal_max_bytes: u64,
 }
 
-/// What a booked call survives.
+/// What a record of a call survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {

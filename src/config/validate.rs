@@ -8,6 +8,7 @@ use http::uri::Scheme;
 
 use super::error::ConfigError;
 use super::{Config, Model, Provider};
+use crate::domain::encoding::Encoding;
 use crate::domain::limits::LARGEST_AMOUNT;
 
 /// Checks the whole; returns what an operator should know.
@@ -32,6 +33,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
     for model in &config.models {
         check_model(model, &config.providers)?;
         warnings.extend(undeclared(model, config.quota.default_max_output_tokens));
+        warnings.extend(unknown_tokenizer(model));
     }
     Ok(warnings)
 }
@@ -166,6 +168,16 @@ fn undeclared(model: &Model, default: i64) -> Option<String> {
     model.max_output_tokens.is_none().then(|| {
         format!(
             "model {:?} declares no max_output_tokens; {default} are held for a call that names no maximum",
+            model.name
+        )
+    })
+}
+
+fn unknown_tokenizer(model: &Model) -> Option<String> {
+    let name = model.tokenizer.as_deref()?;
+    (name != "bytes" && Encoding::parse(name).is_none()).then(|| {
+        format!(
+            "model {:?}: the tokenizer {name:?} is not known, so its prompts count their bytes; known are \"o200k\", \"cl100k\" and \"bytes\"",
             model.name
         )
     })

@@ -23,8 +23,10 @@ mod facts;
 mod fields;
 mod parts;
 mod read;
+mod texts;
 
 pub use facts::CallFacts;
+pub use texts::{Text, texts};
 
 /// A route that reaches a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
