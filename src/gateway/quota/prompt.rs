@@ -26,14 +26,18 @@ pub(super) async fn bounded(
     covers: &[Arc<Cover>],
     tokenizer: &Arc<Tokenizer>,
 ) -> Need {
-    let body = &limited.routed.inspected.body;
+    let inspected = &limited.routed.inspected;
+    let body = &inspected.body;
     let Some(encoding) = limited.routed.route.facts.encoding else {
         return need;
     };
-    if body.len() < SMALL || !may_matter(&need, covers) {
+    // Which model answers, and by which tokenizer, is then the provider's choice.
+    let may_fall_back = !inspected.facts.fallbacks.is_empty();
+    if may_fall_back || body.len() < SMALL || !may_matter(&need, covers) {
         return need;
     }
-    let spare = tokenizer.count(encoding, body, spare).await;
+    // Boxed: calls seldom need it, and its future is large.
+    let spare = Box::pin(tokenizer.count(encoding, body, spare)).await;
     let prompt = need.prompt.saturating_sub(spare.unwrap_or(0));
     Need { prompt, ..need }
 }

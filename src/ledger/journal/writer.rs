@@ -24,6 +24,8 @@ pub(super) struct Writer {
     pub(super) is_housed: bool,
     /// What is written next, made ahead.
     pub(super) spare: Option<Segment>,
+    /// Segments that were given up and are written anew, to be deleted.
+    pub(super) superseded: Vec<Segment>,
     /// Why there is no spare segment.
     pub(super) lack: Option<JournalError>,
     pub(super) end: u64,
@@ -65,6 +67,7 @@ impl Writer {
             log: Log::default(),
             is_housed: false,
             spare: None,
+            superseded: Vec::new(),
             lack: None,
             end: 0,
             synced: 0,
@@ -103,6 +106,7 @@ impl Writer {
         if let Some(open) = self.open.get_mut(&id) {
             open.delivered = open.delivered.max(delivered);
         }
+        self.admits()?;
         let start = self.unsynced.len();
         encode::progress(&mut self.unsynced, id, delivered);
         self.put(start, 0)
@@ -186,9 +190,9 @@ impl Writer {
         self.marked
     }
 
-    /// Where the mark is on the disk, once something was marked.
+    /// Where the mark is on the disk, if it is anywhere.
     pub(super) fn marked_place(&self) -> Option<Place> {
-        (self.marked.at > 0).then(|| self.log.place(self.marked.at))
+        self.log.place(self.marked.at)
     }
 
     fn admits(&self) -> Result<(), JournalError> {
@@ -282,6 +286,7 @@ impl Writer {
             segment.delete();
             return Err(error);
         }
+        self.superseded.extend(self.log.take_empty());
         self.log.push(segment, self.synced, self.end);
         self.is_housed = true;
         self.is_dirty = true;
