@@ -13,6 +13,7 @@ use super::Journal;
 use super::log::Extent;
 use super::segment::Segment;
 use crate::domain::tenant::CallId;
+use crate::killpoint::{self, Killpoint};
 
 /// How long what is booked is kept.
 const KEPT: Duration = Duration::from_hours(1);
@@ -160,6 +161,7 @@ impl Journal {
                 return;
             }
             let Some(segment) = self.let_go() else { return };
+            killpoint::reach(Killpoint::Deleting);
             segment.delete();
         }
     }

@@ -14,6 +14,7 @@ use super::reader::Position;
 use super::segment::Segment;
 use super::{Backlog, Closing, JournalError, Opening, Written, encode};
 use crate::domain::tenant::CallId;
+use crate::killpoint::{self, Killpoint};
 
 /// See the module.
 pub(super) struct Writer {
@@ -266,6 +267,7 @@ impl Writer {
     fn rotate(&mut self) -> Result<(), JournalError> {
         self.wants_spare = true;
         let segment = self.spare.take().ok_or_else(|| self.shortage())?;
+        killpoint::reach(Killpoint::Rotating);
         self.log.push(segment, self.end, self.end);
         Ok(())
     }
