@@ -17,13 +17,17 @@ use crate::gateway::{BodyLimits, Capacity, Gateway, Limiters, Upstream};
 use crate::ledger::journal::{self, Journal};
 use crate::ledger::{Ledger, RecoverError};
 use crate::lifecycle::Lifecycle;
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::Metrics;
 use crate::providers::{Catalog, fetch_listings};
 use crate::server::Server;
 use crate::store::Db;
 use crate::store::instance::InstanceLock;
 use crate::tokenizer::Tokenizer;
 
+use audit::Audit;
+
+mod audit;
+mod gauges;
 mod watch;
 
 /// Streams that were told to end get this long to say so.
@@ -59,6 +63,7 @@ struct Background {
     catalog: Arc<Catalog>,
     upstream: Arc<Upstream>,
     capacity: Arc<Capacity>,
+    audit: Audit,
 }
 
 impl App {
@@ -84,9 +89,10 @@ impl App {
                 config.server.max_connections,
                 config.server.max_buffered_bytes,
             ),
+            audit: Audit::default(),
         };
         let metrics = Metrics::new();
-        metrics.collect(gauges(&lifecycle, &background));
+        metrics.collect(gauges::of(&lifecycle, &background));
         let gateway = background.gateway(config, &lifecycle, &metrics);
         Ok(Self {
             server: Server::new(&config.server, gateway.router(), &lifecycle),
@@ -198,49 +204,6 @@ async fn serve(
     }
 }
 
-/// What the process knows about itself, for whoever reads the metrics.
-fn gauges(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges {
-    let (ready, detached) = (Arc::clone(lifecycle), Arc::clone(lifecycle));
-    let callers = Arc::clone(&background.callers);
-    let [healthy, bytes, waiting] = [(); 3].map(|()| Arc::clone(&background.ledger));
-    let capacity = Arc::clone(&background.capacity);
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    Gauges::default()
-        .with("ready", "1 if calls are welcome", move || {
-            i64::from(ready.is_ready())
-        })
-        .with(
-            "calls_in_flight",
-            "Calls that are not over, those without their client included",
-            move || count(capacity.calls()),
-        )
-        .with(
-            "calls_without_client",
-            "Calls that go on although their client left",
-            move || count(detached.detached()),
-        )
-        .with(
-            "cached_keys",
-            "Keys in memory, unknown ones included",
-            move || count(callers.len()),
-        )
-        .with(
-            "journal_healthy",
-            "1 if calls can be written down",
-            move || i64::from(healthy.health().is_ok()),
-        )
-        .with(
-            "journal_unbooked_bytes",
-            "Bytes of the journal that the database does not have",
-            move || i64::try_from(bytes.backlog().bytes).unwrap_or(i64::MAX),
-        )
-        .with(
-            "journal_unbooked_calls",
-            "Calls that ended and that the database does not have",
-            move || i64::try_from(waiting.backlog().settled).unwrap_or(i64::MAX),
-        )
-}
-
 impl Background {
     fn gateway(
         &self,
@@ -287,6 +250,7 @@ impl Background {
                 self.callers.follow(),
                 fetch_listings(self.catalog, self.upstream),
                 watch::clock(db.clone(), clock),
+                self.audit.run(db.clone()),
                 watch::readiness(db, Arc::clone(&ledger), Arc::clone(&lifecycle)),
             );
         };
