@@ -9,6 +9,7 @@ use super::Db;
 use crate::domain::time::Timestamp;
 
 mod adjust;
+mod claim;
 mod close;
 mod grant;
 mod holders;
@@ -16,6 +17,7 @@ mod recall;
 mod renew;
 mod rows;
 mod spend;
+mod take_back;
 
 pub use close::{charge_expired, close_predecessors, suspect_expired};
 pub use grant::grant;
@@ -33,7 +35,7 @@ pub(super) const STATEMENTS: &[&str] = &[
 ];
 
 /// How long a process and its leases live after they were heard of.
-pub const LIFE: Duration = Duration::from_secs(60);
+pub const LIFE: Duration = Duration::from_mins(1);
 
 /// A process in one of its lives. A later life fences the earlier ones: they get no room any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
