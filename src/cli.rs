@@ -8,6 +8,7 @@ mod dev;
 mod failure;
 mod healthcheck;
 mod key;
+mod ledger;
 mod limit_flags;
 mod migrate;
 mod model_list;
@@ -74,6 +75,9 @@ enum Command {
     /// Create, list, change, rotate and delete keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Check the books
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// Show what an organisation used
     Usage(usage::Arguments),
     /// List an organisation's calls
@@ -157,6 +161,7 @@ impl Command {
             Self::Org(command) => command.run(session).await,
             Self::Project(command) => command.run(session).await,
             Self::Key(command) => command.run(session).await,
+            Self::Ledger(command) => command.run(session).await,
             Self::Usage(arguments) => arguments.run(session).await,
             Self::Calls(arguments) => arguments.run(session).await,
             // Opening the session has migrated.

@@ -50,6 +50,8 @@ pub mod error;
 pub mod events;
 pub mod instance;
 pub mod keys;
+pub mod leases;
+pub mod ledger_check;
 mod migrate;
 pub mod organisations;
 pub mod projects;
@@ -83,9 +85,13 @@ pub const STATEMENTS: &[&[&str]] = &[
     budgets::STATEMENTS,
     callers::STATEMENTS,
     changes::STATEMENTS,
+    events::STATEMENTS,
     keys::STATEMENTS,
+    leases::STATEMENTS,
+    ledger_check::STATEMENTS,
     organisations::STATEMENTS,
     projects::STATEMENTS,
+    refusals::STATEMENTS,
     usage::STATEMENTS,
 ];
 

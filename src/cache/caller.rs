@@ -8,11 +8,12 @@ use arc_swap::ArcSwap;
 use crate::domain::key::SecretHash;
 use crate::domain::limits::Limits;
 use crate::domain::model_access::ModelAccess;
+use crate::domain::refused::Refused;
 use crate::domain::tenant::{
-    KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId, ScopeId,
+    CallId, KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId, ScopeId,
 };
 use crate::domain::time::Timestamp;
-use crate::gateway::{Gates, Limiters};
+use crate::gateway::{Gates, Limiters, Refusal};
 use crate::ledger::{Cover, Ledger, Refusals};
 use crate::store::StoreError;
 use crate::store::callers::CallerRow;
@@ -111,10 +112,16 @@ impl Caller {
         self.scopes.iter().all(|scope| scope.models.allows(model))
     }
 
-    /// Counts a call of its that came at `at` and reached no provider.
-    pub fn refused(&self, at: Timestamp, code: &'static str) {
-        self.refusals
-            .count(self.organisation_id, self.key_id, at, code);
+    /// Counts and remembers the call `id` of its, which came at `at` and reached no provider.
+    pub fn refused(&self, id: CallId, at: Timestamp, refusal: &Refusal) {
+        self.refusals.record(Refused {
+            id,
+            organisation_id: self.organisation_id,
+            key_id: self.key_id,
+            at,
+            code: refusal.code(),
+            tripped: refusal.tripped(at),
+        });
     }
 
     /// The budgets that cover its calls, as last seen.

@@ -36,6 +36,12 @@ impl Timestamp {
         Self(self.0.saturating_add(micros(span)))
     }
 
+    /// This instant `span` earlier, at least the beginning of time.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(micros(span)))
+    }
+
     /// The span since `earlier`, zero if that lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         let micros = self.0.saturating_sub(earlier.0);

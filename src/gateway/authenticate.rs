@@ -74,7 +74,7 @@ where
             let caller = callers.find(&secret).await.map_err(unproved)?;
             call.record.caller(caller.organisation_id, caller.key_id);
             check_standing(&caller, call.at)
-                .inspect_err(|refusal| caller.refused(call.at, refusal.code()))?;
+                .inspect_err(|refusal| caller.refused(call.id, call.at, refusal))?;
             inner.call(Known { call, caller }).await
         })
     }

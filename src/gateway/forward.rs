@@ -17,6 +17,7 @@ use tower::Service;
 use super::quota::Held;
 use super::refusal::Refusal;
 use crate::domain::usage::Ending;
+use crate::killpoint::{self, Killpoint};
 
 mod body;
 mod connect;
@@ -98,7 +99,10 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
     let headers = std::mem::take(&mut inspected.head.headers);
     let headers = headers::to_provider(headers, provider.credential.as_ref());
     let adds_usage = provider.takes_stream_options() && body::adds_usage(&inspected.facts);
-    held.dispatch();
+    if held.dispatch().await.is_err() {
+        let unrecordable = Outcome::Failed(Refusal::LedgerUnavailable, Ending::NeverSent);
+        return reply(held, unrecordable, false);
+    }
     if adds_usage {
         let outcome = ask(&upstream, &held, headers.clone(), true).await;
         if !is_about_stream_options(&outcome) {
@@ -131,6 +135,7 @@ async fn ask(upstream: &Upstream, held: &Held, headers: HeaderMap, adds_usage: b
         Ok(Err(error)) => return unanswered(error),
         Err(_) => return Outcome::Failed(Refusal::UpstreamTimeout, RAN),
     };
+    killpoint::reach(Killpoint::Headers);
     if response.status().is_success() {
         return success(response)
             .map_or_else(|refusal| Outcome::Failed(refusal, RAN), Outcome::Answered);

@@ -165,6 +165,11 @@ impl Journal {
         self.write_mark();
     }
 
+    /// Whether a record is marked as in the store.
+    pub fn is_booked(&self, written: Written) -> bool {
+        self.marked().is_behind(written.0)
+    }
+
     /// What is not marked.
     pub fn backlog(&self) -> Backlog {
         self.writer.lock().backlog()

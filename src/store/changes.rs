@@ -38,6 +38,8 @@ pub enum ChangeKind {
     Project,
     /// A key.
     Key,
+    /// A budget, whose idle room others wait for.
+    Recall,
 }
 
 /// Postgres' notifications of changes.

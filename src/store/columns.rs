@@ -7,6 +7,7 @@ use sqlx::{Database, Decode, Encode, Type};
 use uuid::Uuid;
 
 use super::changes::ChangeKind;
+use super::leases::LeaseState;
 use crate::domain::key::SecretHash;
 use crate::domain::quota::{Period, Unit};
 use crate::domain::tenant::{
@@ -76,7 +77,8 @@ column!(SecretHash as Vec<u8>, |hash| hash.0.to_vec(), |bytes| Ok(
 ));
 words!(OrganisationStatus: Active = "active", Suspended = "suspended");
 words!(KeyStatus: Active = "active", Disabled = "disabled");
-words!(Unit: Tokens = "tokens", Requests = "requests");
+words!(Unit: Tokens = "tokens", Requests = "requests", NanoUsd = "nano_usd");
 words!(Period: None = "none", Day = "day", Week = "week", Month = "month");
 words!(Source: None = "none", Reported = "reported", Estimated = "estimated", Interrupted = "interrupted");
-words!(ChangeKind: Organisation = "organisation", Project = "project", Key = "key");
+words!(LeaseState: Open = "open", Suspect = "suspect", Closed = "closed");
+words!(ChangeKind: Organisation = "organisation", Project = "project", Key = "key", Recall = "recall");

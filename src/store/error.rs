@@ -14,6 +14,8 @@ pub enum StoreError {
     Unavailable {
         /// For logs.
         source: Cause,
+        /// Whether it only gave way to another transaction.
+        gave_way: bool,
     },
     /// Something else stands in the way.
     #[error("{what}")]
@@ -21,6 +23,9 @@ pub enum StoreError {
         /// What it is, as a sentence for whoever asked.
         what: &'static str,
     },
+    /// A later process took over from this one, which may not hold room any more.
+    #[error("another process took over from this one")]
+    Fenced,
     /// There is no such thing, or it belongs to another organisation.
     #[error("there is no such organisation, project or key")]
     NotFound,
@@ -61,8 +66,14 @@ const CONFLICTS: [(&str, &str); 4] = [
 /// operator intervention, serialization, deadlock, and a server that is not ready or full.
 const PASSING: [&str; 6] = ["08", "53", "57", "40", "55P03", "58"];
 
+/// Of those, the ones that ask for the transaction to be done again.
+const GAVE_WAY: [&str; 2] = ["40001", "40P01"];
+
 /// `SQLite` results that may pass: busy, locked, I/O error, full, cannot open, read-only.
 const PASSING_SQLITE: [i32; 6] = [5, 6, 10, 13, 14, 8];
+
+/// Of those, busy and locked.
+const BUSY_SQLITE: [i32; 2] = [5, 6];
 
 impl Cause {
     /// The cause described by `error`.
@@ -75,7 +86,15 @@ impl StoreError {
     /// A database that cannot be reached, because of `error`.
     pub fn unavailable(error: &dyn std::fmt::Display) -> Self {
         let source = Cause::new(error);
-        Self::Unavailable { source }
+        Self::Unavailable {
+            source,
+            gave_way: false,
+        }
+    }
+
+    /// Whether it was a transaction that gave way to another: doing it again may work at once.
+    pub(super) fn gave_way(&self) -> bool {
+        matches!(self, Self::Unavailable { gave_way: true, .. })
     }
 
     /// A database that cannot be used: `what` tells the operator why.
@@ -94,6 +113,14 @@ impl StoreError {
     pub fn other(error: &dyn std::fmt::Display) -> Self {
         let source = Cause::new(error);
         Self::Other { source }
+    }
+}
+
+impl StoreError {
+    /// What the engine said, for logs; empty where it said nothing.
+    pub fn cause(&self) -> String {
+        let source = std::error::Error::source(self);
+        source.map(ToString::to_string).unwrap_or_default()
     }
 }
 
@@ -141,18 +168,19 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
     let is_sqlite = error
         .try_downcast_ref::<sqlx::sqlite::SqliteError>()
         .is_some();
-    let passes = if is_sqlite {
+    let (passes, gave_way) = if is_sqlite {
         // The low byte is the result, the rest details it.
-        code.parse()
-            .is_ok_and(|code: i32| PASSING_SQLITE.contains(&(code & 0xff)))
+        let code = code.parse().map_or(0, |code: i32| code & 0xff);
+        (PASSING_SQLITE.contains(&code), BUSY_SQLITE.contains(&code))
     } else {
-        PASSING.iter().any(|prefix| code.starts_with(prefix))
+        let passes = PASSING.iter().any(|prefix| code.starts_with(prefix));
+        (passes, GAVE_WAY.contains(&&*code))
     };
-    if passes {
-        StoreError::unavailable(&error)
-    } else {
-        StoreError::other(&error)
+    if !passes {
+        return StoreError::other(&error);
     }
+    let source = Cause::new(&error);
+    StoreError::Unavailable { source, gave_way }
 }
 
 /// Replaces whatever stands between `://` and the next white space or quote.

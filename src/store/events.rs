@@ -1,86 +1,78 @@
 //! What happened, one row a call, and the counters that follow from it. Booking is idempotent: an
 //! event that is there already changes nothing, so a journal may be replayed any number of times.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::QueryBuilder;
-use sqlx::types::Json;
+use smallvec::SmallVec;
 use uuid::Uuid;
 
-use super::batch::{self, Counter};
-use super::transaction::Tx;
-use super::{Db, StoreError, rollups};
+use super::batch::{self, Listing};
+use super::leases::{self, Return};
+use super::rollups::{self, ModelNames};
+use super::transaction::{Tx, retried};
+use super::{Db, StoreError};
 use crate::domain::key::SecretHash;
+use crate::domain::quota::Unit;
 use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::Source;
+use crate::killpoint::{self, Killpoint};
 
-const INSERT: &str = "INSERT INTO events
-    (id, at, organisation_id, project_id, key_id, secret_hash, provider, model, upstream_model,
-    endpoint, status, code, source, is_stream, requests, input_tokens, output_tokens,
-    total_tokens, cached_tokens, reasoning_tokens, cost_nano, held_tokens, is_suspicious,
-    is_disconnected, duration_ms, first_token_ms, budgets) ";
-const UNLESS_THERE: &str = " ON CONFLICT (id) DO NOTHING";
-const AND_TELL: &str = " RETURNING id";
+mod kinds;
 
-/// The statement that inserts events, for whichever engine.
+use kinds::Kinds;
+
+macro_rules! into_events {
+    ($rest:literal) => {
+        Listing::new(
+            "INSERT INTO events (organisation_id, at, id, kind_id, input_tokens, output_tokens,
+                total_tokens, cached_tokens, reasoning_tokens, cost_nano, held_tokens, duration_ms,
+                first_token_ms) VALUES ",
+            13,
+            concat!(" ON CONFLICT (organisation_id, at, id) DO NOTHING", $rest),
+        )
+    };
+}
+
+static INSERT: Listing = into_events!("");
+static INSERT_AND_TELL: Listing = into_events!(" RETURNING id");
+
+const FIND: &str = "SELECT 1 FROM events WHERE organisation_id = $1 AND at = $2 AND id = $3";
+
+pub(super) const STATEMENTS: &[&str] = &[FIND];
+
+/// A listing filled with events and the numbers of their kinds.
 macro_rules! insert {
-    ($rows:expr) => {{
-        let mut insert = QueryBuilder::new(INSERT);
-        insert.push_values($rows, |mut values, event| {
-            values.push_bind(event.id).push_bind(event.at);
-            values
-                .push_bind(event.organisation_id)
-                .push_bind(event.project_id);
-            values.push_bind(event.key_id).push_bind(event.secret_hash);
-            values.push_bind(batch::text(&event.provider));
-            values.push_bind(batch::text(&event.model));
-            values.push_bind(batch::text(&event.upstream_model));
-            values.push_bind(batch::text(&event.endpoint));
-            values.push_bind(i32::from(event.status));
-            values.push_bind(event.code.as_deref().map(batch::text));
-            values.push_bind(event.source).push_bind(event.is_stream);
-            values
-                .push_bind(event.requests)
-                .push_bind(event.input_tokens);
-            values
-                .push_bind(event.output_tokens)
-                .push_bind(event.total_tokens);
-            values
-                .push_bind(event.cached_tokens)
-                .push_bind(event.reasoning_tokens);
-            values
-                .push_bind(event.cost_nano)
-                .push_bind(event.held_tokens);
-            values
-                .push_bind(event.is_suspicious)
-                .push_bind(event.is_disconnected);
-            values
-                .push_bind(event.duration_ms)
-                .push_bind(event.first_token_ms);
-            values.push_bind(Json(budget_ids(event)));
-        });
+    ($listing:expr, $connection:expr, $rows:expr) => {{
+        let mut insert = $listing.on($connection, $rows.len());
+        for (event, kind) in $rows {
+            insert.bind(event.organisation_id).bind(event.at);
+            insert.bind(event.id).bind(*kind);
+            insert.bind(event.input_tokens).bind(event.output_tokens);
+            insert.bind(event.total_tokens).bind(event.cached_tokens);
+            insert.bind(event.reasoning_tokens).bind(event.cost_nano);
+            insert.bind(event.held_tokens).bind(event.duration_ms);
+            insert.bind(event.first_token_ms);
+        }
         insert
     }};
 }
 
-const BUDGETS: Counter = Counter {
-    lock: "SELECT id FROM budgets WHERE id IN (",
-    in_order: ") ORDER BY id FOR UPDATE",
-    add: "UPDATE budgets SET used = used + d.column2 FROM (",
-    to: ") AS d WHERE id = d.column1",
-};
-
-const SECRETS: Counter = Counter {
-    lock: "SELECT hash FROM key_secrets WHERE hash IN (",
-    in_order: ") ORDER BY hash FOR UPDATE",
-    add: "UPDATE key_secrets SET calls = calls + d.column2 FROM (",
-    to: ") AS d WHERE hash = d.column1",
-};
+/// Only calls with a secret that was rotated away are counted.
+static LOCK_SECRETS: Listing = Listing::locking(
+    "SELECT hash FROM key_secrets WHERE grace_until IS NOT NULL AND hash IN (",
+    ") ORDER BY hash",
+);
+static ADD_CALLS: Listing = Listing::new(
+    "UPDATE key_secrets SET calls = calls + d.column2 FROM (VALUES ",
+    2,
+    ") AS d WHERE hash = d.column1",
+);
 
 /// A call that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<'a> {
     /// The call, and the row.
     pub id: CallId,
     /// When it began.
@@ -94,17 +86,17 @@ pub struct Event {
     /// With which secret.
     pub secret_hash: Option<SecretHash>,
     /// Who answered.
-    pub provider: String,
+    pub provider: Cow<'a, str>,
     /// The model as the client named it.
-    pub model: String,
+    pub model: Cow<'a, str>,
     /// The model as the provider names it.
-    pub upstream_model: String,
+    pub upstream_model: Cow<'a, str>,
     /// What was called, such as `chat/completions`.
-    pub endpoint: String,
+    pub endpoint: Cow<'a, str>,
     /// The HTTP status answered to the client.
     pub status: u16,
     /// The error code answered to the client.
-    pub code: Option<String>,
+    pub code: Option<Cow<'a, str>>,
     /// Where the numbers come from.
     pub source: Source,
     /// Whether the answer was a stream.
@@ -133,92 +125,194 @@ pub struct Event {
     pub duration_ms: i64,
     /// When the first token came.
     pub first_token_ms: Option<i64>,
-    /// The budget rows it draws from, and how much of each.
-    pub budgets: Vec<(Uuid, i64)>,
+    /// The budget rows it draws from.
+    pub budgets: SmallVec<[BudgetDraw; 4]>,
 }
 
-/// Books `events` and answers how many of them were new. One transaction.
-pub async fn book(db: &Db, events: &[Event]) -> Result<usize, StoreError> {
-    let mut rows: Vec<&Event> = events.iter().collect();
-    rows.sort_by_key(|event| event.id);
-    rows.dedup_by_key(|event| event.id);
-    if rows.is_empty() || book_all(db, &rows).await? {
-        return Ok(rows.len());
-    }
-    book_new(db, rows).await
+/// A budget row that a call draws from; how much follows from the unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetDraw {
+    /// The row.
+    pub budget: Uuid,
+    /// The lease that its room came from; `None` if the budget had no limit.
+    pub lease: Option<Uuid>,
+    /// What the row counts.
+    pub unit: Unit,
 }
 
-/// Books `rows` if all of them are new, which they are unless a booking is repeated: having their
-/// ids sent back one by one would cost several times what writing them does.
-async fn book_all(db: &Db, rows: &[&Event]) -> Result<bool, StoreError> {
-    let mut tx = db.begin().await?;
-    let mut inserted = 0;
-    for rows in batch::chunks(rows) {
-        inserted += with_tx!(&mut tx, |c| {
-            let mut insert = insert!(rows);
-            let done = insert.push(UNLESS_THERE).build().execute(c).await;
-            done.map(|done| done.rows_affected())
-        })?;
+/// Books for one process, which should keep it: it remembers what every booking has to know.
+#[derive(Debug)]
+pub struct Booker {
+    db: Db,
+    kinds: Kinds,
+    names: ModelNames,
+}
+
+/// What one transaction books.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Batch<'a> {
+    /// Calls that ended.
+    pub events: &'a [Event<'a>],
+    /// Room that its owner gives back, after the events that spent from the same leases.
+    pub returns: &'a [Return],
+}
+
+impl Event<'_> {
+    /// The order of the table.
+    fn row(&self) -> (OrganisationId, Timestamp, CallId) {
+        (self.organisation_id, self.at, self.id)
     }
-    let are_new = usize::try_from(inserted) == Ok(rows.len());
-    if are_new {
-        count(&mut tx, rows).await?;
+
+    /// What it is charged in `unit`.
+    pub fn charged(&self, unit: Unit) -> i64 {
+        match unit {
+            Unit::Tokens => self.total_tokens,
+            Unit::Requests => self.requests,
+            Unit::NanoUsd => self.cost_nano,
+        }
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// Calls alone.
+    pub fn of(events: &'a [Event<'a>]) -> Self {
+        Self {
+            events,
+            returns: &[],
+        }
+    }
+}
+
+impl Booker {
+    /// Books in `db`.
+    pub fn new(db: Db) -> Self {
+        Self {
+            db,
+            kinds: Kinds::default(),
+            names: ModelNames::default(),
+        }
+    }
+
+    /// Books `batch` and answers how many of its events were new. One transaction.
+    pub async fn book(&self, batch: Batch<'_>) -> Result<usize, StoreError> {
+        let mut rows: Vec<&Event<'_>> = batch.events.iter().collect();
+        rows.sort_unstable_by_key(|event| event.row());
+        rows.dedup_by_key(|event| event.row());
+        if rows.is_empty() && batch.returns.is_empty() {
+            return Ok(0);
+        }
+        retried(|| self.book_rows(&rows, batch.returns)).await
+    }
+
+    /// All events are new unless a booking is repeated: having their ids sent back one by one would
+    /// cost several times what writing them does.
+    async fn book_rows(
+        &self,
+        rows: &[&Event<'_>],
+        returns: &[Return],
+    ) -> Result<usize, StoreError> {
+        if self.book_all(rows, returns).await? {
+            return Ok(rows.len());
+        }
+        self.book_new(rows.to_vec(), returns).await
+    }
+
+    /// Books `rows` if all of them are new.
+    async fn book_all(&self, rows: &[&Event<'_>], returns: &[Return]) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let kinds = self.kinds.find(&mut tx, rows).await?;
+        let numbered: Vec<_> = rows.iter().copied().zip(kinds.numbers()).collect();
+        let mut inserted = 0;
+        for rows in batch::chunks(&numbered) {
+            inserted += with_tx!(&mut tx, |c| {
+                let done = insert!(INSERT, c, rows).query()?.execute(c).await;
+                done.map(|done| done.rows_affected())
+            })?;
+        }
+        let are_new = usize::try_from(inserted) == Ok(rows.len());
+        if are_new {
+            self.count(&mut tx, rows, returns).await?;
+            killpoint::reach(Killpoint::Booking);
+            tx.commit().await?;
+            self.kinds.remember(kinds);
+        }
+        Ok(are_new)
+    }
+
+    /// Books those of `rows` that are new.
+    async fn book_new(
+        &self,
+        mut rows: Vec<&Event<'_>>,
+        returns: &[Return],
+    ) -> Result<usize, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let kinds = self.kinds.find(&mut tx, &rows).await?;
+        let numbered: Vec<_> = rows.iter().copied().zip(kinds.numbers()).collect();
+        let mut inserted = HashSet::with_capacity(rows.len());
+        for rows in batch::chunks(&numbered) {
+            let ids: Vec<(CallId,)> = with_tx!(&mut tx, |c| {
+                let insert = insert!(INSERT_AND_TELL, c, rows);
+                insert.query_as()?.fetch_all(c).await
+            })?;
+            inserted.extend(ids.into_iter().map(|(id,)| id));
+        }
+        rows.retain(|event| inserted.contains(&event.id));
+        self.count(&mut tx, &rows, returns).await?;
+        killpoint::reach(Killpoint::Booking);
         tx.commit().await?;
+        self.kinds.remember(kinds);
+        Ok(rows.len())
     }
-    Ok(are_new)
+
+    /// Adds `rows`, which are new, to everything that counts.
+    async fn count(
+        &self,
+        tx: &mut Tx,
+        rows: &[&Event<'_>],
+        returns: &[Return],
+    ) -> Result<(), StoreError> {
+        leases::spend(tx, rows, returns).await?;
+        rollups::add(tx, rows, &self.names).await?;
+        count_secrets(tx, rows).await
+    }
 }
 
-/// Books those of `rows` that are new.
-async fn book_new(db: &Db, mut rows: Vec<&Event>) -> Result<usize, StoreError> {
-    let mut tx = db.begin().await?;
-    let mut inserted = HashSet::with_capacity(rows.len());
-    for rows in batch::chunks(&rows) {
-        let ids: Vec<CallId> = with_tx!(&mut tx, |c| {
-            let mut insert = insert!(rows);
-            insert.push(UNLESS_THERE).push(AND_TELL);
-            insert.build_query_scalar().fetch_all(c).await
+/// Whether a call is booked.
+pub async fn is_booked(
+    db: &Db,
+    organisation: OrganisationId,
+    at: Timestamp,
+    id: CallId,
+) -> Result<bool, StoreError> {
+    let found: Option<i32> = with_pool!(db, |pool| {
+        let find = sqlx::query_scalar(FIND).bind(organisation).bind(at);
+        find.bind(id).fetch_optional(pool).await
+    })?;
+    Ok(found.is_some())
+}
+
+/// Books `batch` once, remembering nothing; see [`Booker::book`].
+pub async fn book(db: &Db, batch: Batch<'_>) -> Result<usize, StoreError> {
+    Booker::new(db.clone()).book(batch).await
+}
+
+async fn count_secrets(tx: &mut Tx, rows: &[&Event<'_>]) -> Result<(), StoreError> {
+    let mut calls: BTreeMap<SecretHash, i64> = BTreeMap::new();
+    for hash in rows.iter().filter_map(|event| event.secret_hash) {
+        *calls.entry(hash).or_default() += 1;
+    }
+    let hashes: Vec<SecretHash> = calls.keys().copied().collect();
+    let previous: Vec<(SecretHash,)> = batch::read(tx, &LOCK_SECRETS, &hashes).await?;
+    let previous = previous.into_iter().map(|(hash,)| hash);
+    let counted: Vec<_> = previous.map(|hash| (hash, calls.get(&hash))).collect();
+    for rows in batch::chunks(&counted) {
+        with_tx!(&mut *tx, |c| {
+            let mut add = ADD_CALLS.on(c, rows.len());
+            for (hash, calls) in rows {
+                add.bind(*hash).bind(calls.copied().unwrap_or_default());
+            }
+            add.query()?.execute(c).await.map(|_| ())
         })?;
-        inserted.extend(ids);
-    }
-    rows.retain(|event| inserted.contains(&event.id));
-    count(&mut tx, &rows).await?;
-    tx.commit().await?;
-    Ok(rows.len())
-}
-
-/// Adds `rows`, which are new, to everything that counts.
-async fn count(tx: &mut Tx, rows: &[&Event]) -> Result<(), StoreError> {
-    charge(tx, rows).await?;
-    rollups::add(tx, rows).await?;
-    let secrets = rows.iter().filter_map(|event| event.secret_hash);
-    batch::add(tx, &SECRETS, &sum(secrets.map(|hash| (hash, 1)))).await?;
-    Ok(())
-}
-
-async fn charge(tx: &mut Tx, rows: &[&Event]) -> Result<(), StoreError> {
-    let charges = sum(rows.iter().flat_map(|event| event.budgets.iter().copied()));
-    let named = u64::try_from(charges.len()).unwrap_or(u64::MAX);
-    let found = batch::add(tx, &BUDGETS, &charges).await?;
-    if found != named {
-        tracing::error!(
-            ledger.missing = named.saturating_sub(found),
-            "events name budgets that do not exist"
-        );
     }
     Ok(())
-}
-
-/// The sums by row, sorted by row.
-fn sum<I: Ord>(parts: impl Iterator<Item = (I, i64)>) -> Vec<(I, i64)> {
-    let mut sums: BTreeMap<I, i64> = BTreeMap::new();
-    for (row, part) in parts {
-        let sum = sums.entry(row).or_default();
-        *sum = sum.saturating_add(part);
-    }
-    sums.into_iter().collect()
-}
-
-/// Only the rows are kept: what each was charged follows from its unit.
-fn budget_ids(event: &Event) -> Vec<Uuid> {
-    event.budgets.iter().map(|(id, _)| *id).collect()
 }

@@ -8,28 +8,55 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use super::{Db, StoreError};
 
-const POSTGRES: [(i64, &str, &str); 1] = [(
-    1,
-    "create tables",
-    include_str!("../../migrations/postgres/0001_create_tables.sql"),
-)];
+/// Number, name and SQL.
+type Step = (i64, &'static str, &'static str);
 
-const SQLITE: [(i64, &str, &str); 1] = [(
-    1,
-    "create tables",
-    include_str!("../../migrations/sqlite/0001_create_tables.sql"),
-)];
+const POSTGRES: &[Step] = &[
+    (
+        1,
+        "create tables",
+        include_str!("../../migrations/postgres/0001_create_tables.sql"),
+    ),
+    (
+        2,
+        "add leases",
+        include_str!("../../migrations/postgres/0002_add_leases.sql"),
+    ),
+    (
+        3,
+        "add last refusals",
+        include_str!("../../migrations/postgres/0003_add_last_refusals.sql"),
+    ),
+];
+
+const SQLITE: &[Step] = &[
+    (
+        1,
+        "create tables",
+        include_str!("../../migrations/sqlite/0001_create_tables.sql"),
+    ),
+    (
+        2,
+        "add leases",
+        include_str!("../../migrations/sqlite/0002_add_leases.sql"),
+    ),
+    (
+        3,
+        "add last refusals",
+        include_str!("../../migrations/sqlite/0003_add_last_refusals.sql"),
+    ),
+];
 
 impl Db {
     /// Applies what is pending.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match self {
             // An advisory lock keeps others waiting.
-            Self::Postgres(pool) => migrator(&POSTGRES).run(pool).await?,
+            Self::Postgres(pool) => migrator(POSTGRES).run(pool).await?,
             // The write lock does: everything runs in one transaction.
             Self::Sqlite(pools) => {
                 let mut tx = pools.write.begin_with("BEGIN IMMEDIATE").await?;
-                migrator(&SQLITE).run_direct(None, &mut *tx, false).await?;
+                migrator(SQLITE).run_direct(None, &mut *tx, false).await?;
                 tx.commit().await?;
             }
         }
@@ -37,8 +64,8 @@ impl Db {
     }
 }
 
-fn migrator(steps: &'static [(i64, &'static str, &'static str)]) -> Migrator {
-    let step = |&(version, description, sql): &(i64, &'static str, &'static str)| {
+fn migrator(steps: &'static [Step]) -> Migrator {
+    let step = |&(version, description, sql): &Step| {
         let description = Cow::Borrowed(description);
         Migration::new(
             version,

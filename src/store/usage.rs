@@ -31,7 +31,7 @@ const SUMS: &str = "SELECT u.*, k.name AS key_name FROM (
         GROUP BY 1, 2, 3, 4
     ) AS u LEFT JOIN keys k ON k.id = u.key_id AND k.organisation_id = $1";
 
-pub(super) const STATEMENTS: &[&str] = &[SUMS, calls::OF_ORGANISATION, calls::OF_KEY];
+pub(super) const STATEMENTS: &[&str] = &[SUMS, calls::OF_ORGANISATION, calls::OF_KEY, calls::DAYS];
 
 /// Ranges without an end reach as far as both engines count: to the year 9999.
 const BEGINNING: Timestamp = Timestamp(0);

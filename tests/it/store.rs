@@ -2,14 +2,15 @@
 
 use tollgate::domain::key::SecretHash;
 use tollgate::domain::limits::{Limits, TokenQuota, TokenUnit};
-use tollgate::domain::quota::Period;
+use tollgate::domain::quota::{Period, Unit};
 use tollgate::domain::tenant::CallId;
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::Source;
 use tollgate::store::Db;
-use tollgate::store::events::Event;
+use tollgate::store::events::{BudgetDraw, Event};
 use tollgate::store::keys::{self, Key, NewKey};
 use tollgate::store::organisations::{self, Organisation};
+use uuid::Uuid;
 
 /// One statement, as the engine's own tools would run it.
 macro_rules! execute {
@@ -50,6 +51,7 @@ mod connect;
 mod instance;
 mod keys_of_tenants;
 mod organisations_and_projects;
+mod refusals;
 mod schema;
 mod usage;
 
@@ -105,7 +107,7 @@ async fn key(db: &Db, organisation: &Organisation, seed: u8) -> Key {
 }
 
 /// A reported call of 30 tokens.
-fn event(key: &Key) -> Event {
+fn event(key: &Key) -> Event<'static> {
     Event {
         id: CallId::new(),
         at: now(),
@@ -113,10 +115,10 @@ fn event(key: &Key) -> Event {
         project_id: key.project_id,
         key_id: key.id,
         secret_hash: None,
-        provider: "openai".to_owned(),
-        model: "gpt-4o".to_owned(),
-        upstream_model: "gpt-4o-2024-11-20".to_owned(),
-        endpoint: "chat/completions".to_owned(),
+        provider: "openai".into(),
+        model: "gpt-4o".into(),
+        upstream_model: "gpt-4o-2024-11-20".into(),
+        endpoint: "chat/completions".into(),
         status: 200,
         code: None,
         source: Source::Reported,
@@ -133,6 +135,15 @@ fn event(key: &Key) -> Event {
         is_disconnected: false,
         duration_ms: 812,
         first_token_ms: Some(90),
-        budgets: Vec::new(),
+        budgets: smallvec::SmallVec::new(),
+    }
+}
+
+/// A draw from a budget without a lease.
+fn draw(budget: Uuid, unit: Unit) -> BudgetDraw {
+    BudgetDraw {
+        budget,
+        lease: None,
+        unit,
     }
 }

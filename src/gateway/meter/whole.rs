@@ -50,20 +50,20 @@ pub(super) async fn meter(
             return Ok(super::answer(head, Answer::Large(Box::new(large))));
         }
         Err(refusal) => {
-            tab.fail(WASTED, &refusal);
+            super::kept(tab.fail(WASTED, &refusal)).await?;
             return Err(refusal);
         }
     };
     let Some(document) = usage::of_document(&read) else {
         let refusal = Refusal::UpstreamInvalidResponse;
-        tab.fail(WASTED, &refusal);
+        super::kept(tab.fail(WASTED, &refusal)).await?;
         return Err(refusal);
     };
     let ending = Ending::Ran {
         usage: document.usage,
         delivered: document.delivered,
     };
-    tab.settle(ending, status);
+    super::kept(tab.settle(ending, status)).await?;
     Ok(super::answer(head, Answer::full(read)))
 }
 

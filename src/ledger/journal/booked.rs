@@ -7,6 +7,7 @@ use super::Journal;
 use super::calls::Open;
 use super::segment::Segment;
 use crate::domain::tenant::CallId;
+use crate::killpoint::{self, Killpoint};
 
 const KEPT: Duration = Duration::from_hours(1);
 
@@ -30,6 +31,7 @@ impl Journal {
                 return;
             }
             let Some(segment) = self.let_go() else { return };
+            killpoint::reach(Killpoint::Deleting);
             segment.delete();
         }
     }

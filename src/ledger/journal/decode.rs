@@ -113,6 +113,7 @@ impl<'a> Fields<'a> {
             input: self.integer()?,
             output: self.integer()?,
             cached_input: self.integer()?,
+            cache_write: self.integer()?,
         })
     }
 
@@ -155,6 +156,7 @@ impl<'a> Fields<'a> {
                 output: self.integer()?,
                 total: self.integer()?,
                 cached_input: self.integer()?,
+                cache_write: self.integer()?,
                 reasoning: self.integer()?,
             },
             source: numbers::source(self.byte()?).ok_or(Unreadable)?,

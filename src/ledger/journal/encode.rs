@@ -83,10 +83,12 @@ fn put_price(to: &mut Vec<u8>, price: &Price) {
         input,
         output,
         cached_input,
+        cache_write,
     } = *price;
     put_integer(to, input);
     put_integer(to, output);
     put_integer(to, cached_input);
+    put_integer(to, cache_write);
 }
 
 fn put_drawn(to: &mut Vec<u8>, drawn: &Drawn) {
@@ -116,11 +118,13 @@ fn put_charge(to: &mut Vec<u8>, charge: &Charge) {
         output,
         total,
         cached_input,
+        cache_write,
         reasoning,
     } = charge.usage;
     put_integer(to, charge.requests);
     put_integer(to, charge.tokens);
-    for part in [input, output, total, cached_input, reasoning] {
+    let parts = [input, output, total, cached_input, cache_write, reasoning];
+    for part in parts {
         put_integer(to, part);
     }
     to.push(numbers::of_source(charge.source));

@@ -8,6 +8,7 @@ pub(super) fn of_unit(unit: Unit) -> u8 {
     match unit {
         Unit::Tokens => 1,
         Unit::Requests => 2,
+        Unit::NanoUsd => 3,
     }
 }
 
@@ -16,6 +17,7 @@ pub(super) fn unit(number: u8) -> Option<Unit> {
     match number {
         1 => Some(Unit::Tokens),
         2 => Some(Unit::Requests),
+        3 => Some(Unit::NanoUsd),
         _ => None,
     }
 }

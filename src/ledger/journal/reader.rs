@@ -17,6 +17,13 @@ pub struct Position {
     pub(super) settled: u64,
 }
 
+impl Position {
+    /// Whether what ends at `place` lies before it.
+    pub(super) fn is_behind(self, place: u64) -> bool {
+        self.at >= place
+    }
+}
+
 /// Calls that were settled, and where they end.
 #[derive(Debug)]
 pub struct Batch {

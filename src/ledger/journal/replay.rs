@@ -30,6 +30,7 @@ pub struct Replay {
     current: Option<(u32, Scanner)>,
     /// What settles up to here is not given out.
     given_out: Place,
+    newest_booked: Option<Opening>,
     tally: Tally,
 }
 
@@ -53,6 +54,9 @@ pub struct Remains {
     pub quarantined: Vec<PathBuf>,
     /// Bytes that were being written when the process or the machine died.
     pub torn: u64,
+    /// The last call that was not given out, because the store has it by the mark: one that has not
+    /// was set back.
+    pub newest_booked: Option<Box<Opening>>,
     /// The last segment that has damage.
     pub(super) damaged_through: Option<u32>,
 }
@@ -65,6 +69,7 @@ impl Replay {
             segments,
             current: None,
             given_out,
+            newest_booked: None,
             tally: Tally::default(),
         }
     }
@@ -93,8 +98,11 @@ impl Replay {
         match scanner.next()? {
             Found::Record { from, to, synced } => {
                 let stretch = stretch(from, to);
-                let call = tally.record(stretch, synced, scanner.body());
-                settled.extend(call.filter(|_| stretch.start() >= self.given_out));
+                match tally.record(stretch, synced, scanner.body()) {
+                    Some(call) if stretch.start() >= self.given_out => settled.push(call),
+                    Some((opening, _)) => self.newest_booked = Some(opening),
+                    None => {}
+                }
             }
             Found::Damage { from, to } | Found::Torn { from, to } => {
                 tally.flaw(stretch(from, to), Doubt::Broken);
@@ -134,6 +142,7 @@ impl Replay {
             quarantined: damage.iter().map(put_aside).collect(),
             open: self.read_open(&open)?,
             torn,
+            newest_booked: self.newest_booked.clone().map(Box::new),
             damaged_through: last.map(|last| last.segment),
         })
     }

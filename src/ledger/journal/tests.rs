@@ -42,6 +42,7 @@ fn opening(number: u128) -> Opening {
             input: 150_000,
             output: 600_000,
             cached_input: 75_000,
+            cache_write: 187_500,
         }),
         held: HELD,
         held_nano: 2_500_000,
@@ -71,6 +72,7 @@ fn closing() -> Closing {
         output: 120,
         total: 370,
         cached_input: 64,
+        cache_write: 32,
         reasoning: 0,
     });
     let ending = Ending::Ran {

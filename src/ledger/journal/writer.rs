@@ -15,6 +15,7 @@ use super::reader::Position;
 use super::segment::Segment;
 use super::{Backlog, JournalError, Written};
 use crate::domain::tenant::CallId;
+use crate::killpoint::{self, Killpoint};
 
 /// See the module.
 pub(super) struct Writer {
@@ -192,8 +193,9 @@ impl Writer {
     }
 
     fn rotate(&mut self) -> Result<(), JournalError> {
-        self.wants_spare = true;
         let segment = self.spare.take().ok_or_else(|| self.shortage())?;
+        self.wants_spare = true;
+        killpoint::reach(Killpoint::Rotating);
         self.log.push(segment, self.end, self.end);
         Ok(())
     }

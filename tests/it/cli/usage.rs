@@ -6,7 +6,7 @@ use serde_json::json;
 use tollgate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::Source;
-use tollgate::store::events::{self, Event};
+use tollgate::store::events::{self, Batch, Event};
 use tollgate::store::{Db, keys};
 use uuid::Uuid;
 
@@ -35,14 +35,14 @@ async fn book(file: &Path, organisation: &str, key: &str, count: usize) {
     let key = KeyId(key.parse().unwrap());
     let project = keys::find(&db, key).await.unwrap().unwrap().project_id;
     let organisation = OrganisationId(organisation.parse::<Uuid>().unwrap());
-    let events: Vec<Event> = (0..count)
+    let events: Vec<Event<'static>> = (0..count)
         .map(|_| event(organisation, project, key))
         .collect();
-    events::book(&db, &events).await.unwrap();
+    events::book(&db, Batch::of(&events)).await.unwrap();
     db.close().await;
 }
 
-fn event(organisation: OrganisationId, project: ProjectId, key: KeyId) -> Event {
+fn event(organisation: OrganisationId, project: ProjectId, key: KeyId) -> Event<'static> {
     Event {
         id: CallId::new(),
         at: Timestamp::parse("2026-11-20T10:15:00Z").unwrap(),
@@ -50,10 +50,10 @@ fn event(organisation: OrganisationId, project: ProjectId, key: KeyId) -> Event 
         project_id: project,
         key_id: key,
         secret_hash: None,
-        provider: "p".to_owned(),
-        model: "m".to_owned(),
-        upstream_model: "m".to_owned(),
-        endpoint: "/v1/chat/completions".to_owned(),
+        provider: "p".into(),
+        model: "m".into(),
+        upstream_model: "m".into(),
+        endpoint: "/v1/chat/completions".into(),
         status: 200,
         code: None,
         source: Source::Reported,
@@ -70,7 +70,7 @@ fn event(organisation: OrganisationId, project: ProjectId, key: KeyId) -> Event 
         is_disconnected: false,
         duration_ms: 7,
         first_token_ms: None,
-        budgets: Vec::new(),
+        budgets: smallvec::SmallVec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate::domain::tenant::CallId;
 use tollgate::domain::usage::Source;
-use tollgate::store::events::{self, Event};
+use tollgate::store::events::{self, Batch, Event};
 use tollgate::store::usage::{self, CallsQuery, Group, UsageQuery, UsageRow};
 use tollgate::store::{Db, keys, refusals};
 
@@ -33,7 +33,7 @@ async fn usage_is_summed_by_what_is_asked(test: TestDb) {
     let key = key(&test.db, &acme, 1).await;
     let call = |text: &str, model: &str, status, source| Event {
         at: at(text),
-        model: model.to_owned(),
+        model: model.to_owned().into(),
         status,
         source,
         ..event(&key)
@@ -44,7 +44,7 @@ async fn usage_is_summed_by_what_is_asked(test: TestDb) {
         call("2026-11-18T00:59:59Z", "b", 299, Source::Interrupted),
         call("2026-11-18T01:00:00Z", "b", 400, Source::Reported),
     ];
-    events::book(&test.db, &events).await.unwrap();
+    events::book(&test.db, Batch::of(&events)).await.unwrap();
     let total = sums(&test.db, &key, &[]).await;
     let expected = UsageRow {
         requests: 4,
@@ -117,7 +117,7 @@ async fn a_range_takes_whole_hours(test: TestDb) {
         call("2026-11-18T11:59:59Z"),
         call("2026-11-18T12:00:00Z"),
     ];
-    events::book(&test.db, &events).await.unwrap();
+    events::book(&test.db, Batch::of(&events)).await.unwrap();
     let query = UsageQuery {
         from: Some(at("2026-11-18T10:30:00Z")),
         to: Some(at("2026-11-18T12:00:00Z")),
@@ -131,7 +131,9 @@ async fn a_deleted_key_keeps_its_name_in_reports(test: TestDb) {
     let acme = organisation(&test.db, "Acme").await;
     let key = key(&test.db, &acme, 1).await;
     keys::delete(&test.db, key.id, now()).await.unwrap();
-    events::book(&test.db, &[event(&key)]).await.unwrap();
+    events::book(&test.db, Batch::of(&[event(&key)]))
+        .await
+        .unwrap();
     let rows = sums(&test.db, &key, &[Group::Key]).await;
     assert_eq!(rows[0].key_name.as_deref(), Some("ci"));
 }
@@ -146,7 +148,7 @@ async fn calls_come_newest_first_and_all_of_them(test: TestDb) {
         ..event(if n.is_multiple_of(2) { &key } else { &other })
     };
     let events: Vec<Event> = (0..2_500).map(call).collect();
-    events::book(&test.db, &events).await.unwrap();
+    events::book(&test.db, Batch::of(&events)).await.unwrap();
     let rows = usage::calls(&test.db, acme.id, CallsQuery::default())
         .await
         .unwrap();
@@ -173,7 +175,9 @@ async fn a_foreign_organisation_sees_nothing(test: TestDb) {
     let acme = organisation(&test.db, "Acme").await;
     let beta = organisation(&test.db, "Beta").await;
     let key = key(&test.db, &acme, 1).await;
-    events::book(&test.db, &[event(&key)]).await.unwrap();
+    events::book(&test.db, Batch::of(&[event(&key)]))
+        .await
+        .unwrap();
     let query = CallsQuery {
         key: Some(key.id),
         ..CallsQuery::default()

@@ -17,15 +17,20 @@ fn ids() -> impl Strategy<Value = Uuid> {
 }
 
 fn prices() -> impl Strategy<Value = Price> {
-    any::<[i64; 3]>().prop_map(|[input, output, cached_input]| Price {
+    any::<[i64; 4]>().prop_map(|[input, output, cached_input, cache_write]| Price {
         input,
         output,
         cached_input,
+        cache_write,
     })
 }
 
 fn draws() -> impl Strategy<Value = Drawn> {
-    let units = prop_oneof![Just(Unit::Tokens), Just(Unit::Requests)];
+    let units = prop_oneof![
+        Just(Unit::Tokens),
+        Just(Unit::Requests),
+        Just(Unit::NanoUsd)
+    ];
     let fields = (ids(), proptest::option::of(ids()), units, any::<i64>());
     fields.prop_map(|(budget, lease, unit, held)| Drawn {
         budget,
@@ -78,7 +83,7 @@ fn charges() -> impl Strategy<Value = Charge> {
         Just(Source::Estimated),
         Just(Source::Interrupted),
     ];
-    (any::<[i64; 7]>(), source, any::<bool>()).prop_map(|(numbers, source, is_suspicious)| {
+    (any::<[i64; 8]>(), source, any::<bool>()).prop_map(|(numbers, source, is_suspicious)| {
         let [
             requests,
             tokens,
@@ -86,6 +91,7 @@ fn charges() -> impl Strategy<Value = Charge> {
             output,
             total,
             cached_input,
+            cache_write,
             reasoning,
         ] = numbers;
         let usage = Usage {
@@ -93,6 +99,7 @@ fn charges() -> impl Strategy<Value = Charge> {
             output,
             total,
             cached_input,
+            cache_write,
             reasoning,
         };
         Charge {
@@ -168,6 +175,7 @@ fn the_longest_closing_fits_what_is_reserved_for_it() {
                 output: i64::MIN,
                 total: i64::MIN,
                 cached_input: i64::MIN,
+                cache_write: i64::MIN,
                 reasoning: i64::MIN,
             },
             source: Source::Interrupted,

@@ -1,0 +1,465 @@
+//! The part of one budget that this process has leased, as arithmetic. What calls hold comes out of
+//! the room that was granted, so no number of processes and calls can pass the limit; what they do
+//! not use is room again.
+//!
+//! What is left of the lease in the store is `room + held + returning` and what is charged to it but
+//! not booked yet.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use crate::domain::quota::{Need, Standing, Unit};
+use crate::store::leases::{Answer, Return};
+
+/// A lease life is 60 s in the store; holds stop earlier, counted from before it was asked for.
+pub(super) const HOLDS_FOR: Duration = Duration::from_secs(48);
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Slice {
+    unit: Unit,
+    /// `None`: counted, not limited.
+    amount: Option<i64>,
+    /// Which reading of the limits the amount is from.
+    as_of: u64,
+    lease: Lease,
+    /// What calls hold of the lease.
+    held: i64,
+    /// Calls that hold something of the budget.
+    open: i64,
+    /// Charged and not yet in the store.
+    unbooked: i64,
+    /// Of that, what is on its way there, and may have arrived.
+    booking: i64,
+    seen: Seen,
+    /// Whether a refill is on its way.
+    is_refilling: bool,
+    /// When others were asked for their idle room.
+    recalled: Option<Instant>,
+    /// Looks of the keeper since a call last held something.
+    idle: u32,
+}
+
+/// This process's lease. A lost one is replaced; calls that hold something of it charge it still.
+#[derive(Clone, Copy, Debug)]
+struct Lease {
+    id: Uuid,
+    /// Granted, and neither held, spent nor given back.
+    room: i64,
+    /// All that was ever granted, as far as this process heard.
+    granted: i64,
+    /// All that was ever given back.
+    returned: i64,
+    /// Of that, what the store has taken.
+    taken_back: i64,
+    last_grant: i64,
+    /// Until when it may be held from.
+    until: Option<Instant>,
+    /// Whether the store may have granted something that was not heard of.
+    is_unsure: bool,
+}
+
+/// How the budget stood in the store when it was last seen there, and what happened here since.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    used: i64,
+    /// Of all leases, this process's included.
+    leased: i64,
+    suspect: i64,
+    at: Option<Instant>,
+}
+
+/// What a call took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Nil where nothing is limited.
+    pub(super) lease: Uuid,
+    /// Whether a refill has to be asked for.
+    pub(super) is_low: bool,
+}
+
+/// What an ended call held of a budget, and what it is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spent {
+    pub(super) lease: Uuid,
+    pub(super) held: i64,
+    pub(super) charged: i64,
+}
+
+/// Why a call finds no room, after the store was asked; the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verdict {
+    /// Nothing that is given back can make room for it.
+    Hopeless,
+    /// Calls that are running hold it.
+    Held,
+    /// Processes that are gone hold it.
+    Suspect,
+    /// Others have room that they may give back at once, or the store is about to know more.
+    Soon,
+}
+
+impl Slice {
+    /// Nothing is leased; `used` is what was read.
+    pub(super) fn new(unit: Unit, used: i64) -> Self {
+        Self {
+            unit,
+            amount: None,
+            as_of: 0,
+            lease: Lease::new(),
+            held: 0,
+            open: 0,
+            unbooked: 0,
+            booking: 0,
+            seen: Seen {
+                used,
+                ..Seen::default()
+            },
+            is_refilling: false,
+            recalled: None,
+            idle: 0,
+        }
+    }
+
+    pub(super) fn lease(&self) -> Uuid {
+        self.lease.id
+    }
+
+    pub(super) fn amount(&self) -> Option<i64> {
+        self.amount
+    }
+
+    pub(super) fn held(&self) -> i64 {
+        self.held
+    }
+
+    /// Applies an edit of the limit, unless a later one is known.
+    pub(super) fn set_amount(&mut self, amount: Option<i64>, as_of: u64) {
+        if as_of >= self.as_of {
+            self.amount = amount;
+            self.as_of = as_of;
+        }
+    }
+
+    /// How it stands, if it limits anything.
+    pub(super) fn standing(&self) -> Option<Standing> {
+        Some(Standing {
+            unit: self.unit,
+            amount: self.amount?,
+            left: self.left(),
+            open: self.open,
+        })
+    }
+
+    /// What is neither used nor held, as last seen: own idle room, what goes back, and what is free.
+    fn left(&self) -> i64 {
+        let own = self.lease.room.saturating_add(self.returning());
+        own.saturating_add(self.free()).max(0)
+    }
+
+    /// What no lease holds, as last seen; negative after the limit was lowered.
+    pub(super) fn free(&self) -> i64 {
+        let amount = self.amount.unwrap_or(i64::MAX);
+        let taken = self.seen.used.saturating_add(self.seen.leased);
+        amount.saturating_sub(taken)
+    }
+
+    /// What may be held without asking.
+    fn usable(&self, now: Instant) -> i64 {
+        let is_alive = self.lease.until.is_some_and(|until| now < until);
+        if is_alive {
+            self.lease.room.min(self.left())
+        } else {
+            0
+        }
+    }
+
+    /// How much more has to be granted for `wanted`; `None` if it can be held now.
+    pub(super) fn shortfall(&self, wanted: i64, now: Instant) -> Option<i64> {
+        self.amount?;
+        if wanted <= self.usable(now) {
+            return None;
+        }
+        Some(self.missing(wanted))
+    }
+
+    /// How much more than the idle room `wanted` is.
+    pub(super) fn missing(&self, wanted: i64) -> i64 {
+        wanted.saturating_sub(self.lease.room).max(0)
+    }
+
+    /// Whether the store was seen at `since` or later.
+    pub(super) fn was_seen(&self, since: Instant) -> bool {
+        self.seen.at.is_some_and(|at| at >= since)
+    }
+
+    /// Holds all that `need` asks if it is there and leaves a share to others.
+    pub(super) fn take_freely(&mut self, need: &Need, now: Instant) -> Option<Taken> {
+        if let Some(standing) = self.standing()
+            && need.cap_within(&standing) < need.cap
+        {
+            return None;
+        }
+        self.take(need.hold(self.unit, need.cap), now)
+    }
+
+    /// Holds `wanted` if that much is there.
+    pub(super) fn take(&mut self, wanted: i64, now: Instant) -> Option<Taken> {
+        let is_limited = self.amount.is_some();
+        if is_limited {
+            if wanted > self.usable(now) {
+                return None;
+            }
+            self.lease.room -= wanted;
+            self.held = self.held.saturating_add(wanted);
+        }
+        self.open = self.open.saturating_add(1);
+        self.idle = 0;
+        Some(Taken {
+            lease: if is_limited {
+                self.lease.id
+            } else {
+                Uuid::nil()
+            },
+            is_low: is_limited && self.wants_refill(),
+        })
+    }
+
+    /// Ends a hold of a call that was never sent.
+    pub(super) fn give_back(&mut self, lease: Uuid, held: i64) {
+        self.end(Spent {
+            lease,
+            held,
+            charged: 0,
+        });
+    }
+
+    /// Ends a hold: what was charged is spent, and what it did not use is room again.
+    pub(super) fn settle(&mut self, spent: Spent) {
+        self.unbooked = self.unbooked.saturating_add(spent.charged);
+        self.end(spent);
+    }
+
+    fn end(&mut self, spent: Spent) {
+        self.open = self.open.saturating_sub(1);
+        if spent.lease != self.lease.id {
+            // Booked, it adds to what is used and takes from no lease of ours.
+            self.seen.leased = self.seen.leased.saturating_add(spent.charged);
+            return;
+        }
+        self.held = self.held.saturating_sub(spent.held);
+        let rest = spent.held.saturating_sub(spent.charged);
+        let room = self.lease.room.saturating_add(rest);
+        // What was used above the hold comes out of the room; beyond that the store finds nothing.
+        self.seen.leased = self.seen.leased.saturating_add((-room).max(0));
+        self.lease.room = room.max(0);
+    }
+
+    /// `charged` is on its way to the store.
+    pub(super) fn booking(&mut self, charged: i64) {
+        self.booking = self.booking.saturating_add(charged);
+    }
+
+    /// `charged` is in the store.
+    pub(super) fn booked(&mut self, charged: i64) {
+        self.booking = self.booking.saturating_sub(charged);
+        self.unbooked = self.unbooked.saturating_sub(charged);
+        self.seen.used = self.seen.used.saturating_add(charged);
+        self.seen.leased = self.seen.leased.saturating_sub(charged);
+    }
+
+    /// The store is about to be asked for room.
+    pub(super) fn asking(&mut self) {
+        self.lease.is_unsure = true;
+    }
+
+    /// Whether the store has to be asked again, because its answer was not heard.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.lease.is_unsure
+    }
+
+    /// What the store said to a question that was sent at `sent` by who knew edits up to `as_of`.
+    pub(super) fn answered(&mut self, answer: &Answer, as_of: u64, sent: Instant, lasts: Duration) {
+        self.is_refilling = false;
+        if answer.lease != self.lease.id {
+            return;
+        }
+        self.set_amount(answer.amount, as_of);
+        self.seen = Seen {
+            used: answer.used,
+            leased: answer.leased,
+            suspect: answer.suspect,
+            at: Some(Instant::now()),
+        };
+        if answer.is_lost {
+            return self.lose(answer.lease);
+        }
+        self.lease.is_unsure = false;
+        let fresh = answer.total.saturating_sub(self.lease.granted).max(0);
+        self.lease.granted = self.lease.granted.saturating_add(fresh);
+        self.lease.room = self.lease.room.saturating_add(fresh);
+        if fresh > 0 {
+            self.lease.last_grant = fresh;
+        }
+        if answer.granted > 0 {
+            self.lease.until = sent.checked_add(lasts);
+        }
+    }
+
+    /// The store did not answer.
+    pub(super) fn unanswered(&mut self) {
+        self.is_refilling = false;
+    }
+
+    /// Whether its room may not be held any more before the lease is renewed.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.is_leasing() && self.lease.until.is_some_and(|until| until <= now)
+    }
+
+    /// The store kept the lease alive, asked at `sent`.
+    pub(super) fn renewed(&mut self, lease: Uuid, sent: Instant, lasts: Duration) {
+        if lease == self.lease.id && self.lease.until.is_some() {
+            self.lease.until = sent.checked_add(lasts);
+        }
+    }
+
+    /// The store closed the lease: its room is gone, and the next one begins with nothing.
+    pub(super) fn lose(&mut self, lease: Uuid) {
+        if lease == self.lease.id {
+            self.lease = Lease::new();
+            self.held = 0;
+        }
+    }
+
+    /// Whether there is something that the store has to keep alive.
+    pub(super) fn is_leasing(&self) -> bool {
+        self.lease.until.is_some() && self.own() > 0
+    }
+
+    /// Whether nothing would be lost with it.
+    pub(super) fn is_blank(&self) -> bool {
+        self.open == 0 && self.own() == 0 && !self.lease.is_unsure
+    }
+
+    /// What the store still counts as this process's.
+    fn own(&self) -> i64 {
+        let parts = [self.lease.room, self.held, self.unbooked, self.returning()];
+        parts.into_iter().fold(0, i64::saturating_add)
+    }
+
+    /// Given back, and not known to be taken.
+    fn returning(&self) -> i64 {
+        self.lease.returned.saturating_sub(self.lease.taken_back)
+    }
+
+    /// Looks of the keeper since a call last held something; this one is counted.
+    pub(super) fn look(&mut self) -> u32 {
+        if self.open == 0 {
+            self.idle = self.idle.saturating_add(1);
+        }
+        self.idle
+    }
+
+    /// Whether more should be granted before it runs out; then a refill counts as asked for.
+    fn wants_refill(&mut self) -> bool {
+        let is_low = self.lease.room < self.lease.last_grant / 2;
+        let wants = is_low && !self.is_refilling && self.free() > 0;
+        self.is_refilling |= wants;
+        wants
+    }
+
+    /// Takes idle room above the limit out of memory, all of it where there is no limit any more.
+    pub(super) fn trim(&mut self) -> Option<Return> {
+        let excess = match self.amount {
+            Some(_) => self
+                .free()
+                .saturating_add(self.returning())
+                .saturating_neg(),
+            None => self.lease.room,
+        };
+        self.give_up(excess)
+    }
+
+    /// Takes all idle room out of memory.
+    pub(super) fn empty(&mut self) -> Option<Return> {
+        self.give_up(self.lease.room)
+    }
+
+    fn give_up(&mut self, excess: i64) -> Option<Return> {
+        let back = excess.clamp(0, self.lease.room);
+        self.lease.room -= back;
+        self.lease.returned = self.lease.returned.saturating_add(back);
+        (back > 0).then_some(Return {
+            lease: self.lease.id,
+            total: self.lease.returned,
+        })
+    }
+
+    /// The store has taken back what was given back in all.
+    pub(super) fn taken_back(&mut self, returned: &Return) {
+        if returned.lease != self.lease.id {
+            return;
+        }
+        let fresh = returned.total.saturating_sub(self.lease.taken_back).max(0);
+        self.lease.taken_back = self.lease.taken_back.saturating_add(fresh);
+        self.seen.leased = self.seen.leased.saturating_sub(fresh);
+    }
+
+    /// Why `need` finds no room, as the store was last seen.
+    pub(super) fn verdict(&self, need: &Need) -> Verdict {
+        let Some(amount) = self.amount else {
+            return Verdict::Soon;
+        };
+        let most = self.seen.used.saturating_add(self.unbooked);
+        let least = most.saturating_sub(self.booking);
+        if need.is_hopeless(self.unit, amount, least) {
+            return Verdict::Hopeless;
+        }
+        let others = self.others();
+        let is_unsure = need.is_hopeless(self.unit, amount, most) || self.returning() > 0;
+        match (others, is_unsure) {
+            (1.., _) | (_, true) => Verdict::Soon,
+            _ if self.seen.suspect > 0 && self.open == 0 => Verdict::Suspect,
+            _ => Verdict::Held,
+        }
+    }
+
+    /// What other processes that are alive may have, held or idle.
+    fn others(&self) -> i64 {
+        let others = self.seen.leased.saturating_sub(self.own());
+        others.saturating_sub(self.seen.suspect)
+    }
+
+    /// Whether others should be asked for their idle room, `often` at most; then they count as asked.
+    pub(super) fn is_recall_due(&mut self, often: Duration) -> bool {
+        let is_due = self.recalled.is_none_or(|at| at.elapsed() >= often) && self.others() > 0;
+        if is_due {
+            self.recalled = Some(Instant::now());
+        }
+        is_due
+    }
+
+    #[cfg(test)]
+    pub(super) fn used_and_held(&self) -> (i64, i64) {
+        (self.seen.used.saturating_add(self.unbooked), self.held)
+    }
+}
+
+impl Lease {
+    fn new() -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            room: 0,
+            granted: 0,
+            returned: 0,
+            taken_back: 0,
+            last_grant: 0,
+            until: None,
+            is_unsure: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
