@@ -193,8 +193,8 @@ impl Writer {
     }
 
     fn rotate(&mut self) -> Result<(), JournalError> {
-        self.wants_spare = true;
         let segment = self.spare.take().ok_or_else(|| self.shortage())?;
+        self.wants_spare = true;
         killpoint::reach(Killpoint::Rotating);
         self.log.push(segment, self.end, self.end);
         Ok(())
