@@ -23,10 +23,12 @@ use crate::server::Server;
 use crate::store::Db;
 use crate::store::instance::InstanceLock;
 
+mod audit;
 mod background;
 mod gauges;
 mod watch;
 
+use audit::Audit;
 use background::Background;
 
 /// Streams that were told to end get this long to say so.
@@ -68,9 +70,10 @@ impl App {
                 config.server.max_connections,
                 config.server.max_buffered_bytes,
             ),
+            audit: Audit::default(),
         };
         let metrics = Metrics::new();
-        metrics.collect(gauges::gauges(&lifecycle, &background));
+        metrics.collect(gauges::of(&lifecycle, &background));
         let gateway = background.gateway(config, &lifecycle, &metrics);
         Ok(Self {
             server: Server::new(&config.server, gateway.router(), &lifecycle),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::audit::Audit;
 use super::watch;
 use crate::cache::Callers;
 use crate::config::Config;
@@ -36,6 +37,7 @@ pub(super) struct Background {
     pub(super) catalog: Arc<Catalog>,
     pub(super) upstream: Arc<Upstream>,
     pub(super) capacity: Arc<Capacity>,
+    pub(super) audit: Audit,
 }
 
 impl Background {
@@ -85,6 +87,7 @@ impl Background {
                 self.callers.follow(),
                 fetch_listings(self.catalog, self.upstream),
                 watch::clock(db.clone(), clock),
+                self.audit.run(db.clone()),
                 watch::readiness(db, Arc::clone(&ledger), Arc::clone(&lifecycle)),
             );
         };

@@ -6,12 +6,12 @@ use super::background::Background;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Gauges;
 
-/// All of them.
-pub(super) fn gauges(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges {
+/// All of it, looked up when somebody asks.
+pub(super) fn of(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges {
     let (ready, detached) = (Arc::clone(lifecycle), Arc::clone(lifecycle));
     let callers = Arc::clone(&background.callers);
     let [healthy, bytes, waiting] = [(); 3].map(|()| Arc::clone(&background.ledger));
-    let capacity = Arc::clone(&background.capacity);
+    let (capacity, audit) = (Arc::clone(&background.capacity), background.audit.clone());
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     Gauges::default()
         .with("ready", "1 if calls are welcome", move || {
@@ -46,5 +46,10 @@ pub(super) fn gauges(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gau
             "journal_unbooked_calls",
             "Calls that ended and that the database does not have",
             move || i64::try_from(waiting.backlog().settled).unwrap_or(i64::MAX),
+        )
+        .with(
+            "ledger_differences",
+            "Counters of budgets that are not what their events say; -1 before they were compared",
+            move || audit.differences(),
         )
 }

@@ -138,7 +138,7 @@ async fn calls(
     let mut turn = seed;
     while !stop.is_cancelled() {
         turn += 1;
-        let is_stream = turn % 2 == 0;
+        let is_stream = turn.is_multiple_of(2);
         let gateway = {
             let gateways = gateways.borrow();
             gateways[turn / 2 % gateways.len()].clone()
