@@ -32,6 +32,8 @@ const WRITING: [(&str, &str); 3] = [
 
 const POSTGRES_CONNECTIONS: u32 = 16;
 const SQLITE_READERS: u32 = 4;
+/// Pages each reader keeps, in negative KiB: they look single rows up, and the system caches the file.
+const READER_CACHE: &str = "-512";
 
 impl Db {
     /// Opens `postgres://…`, `postgresql://…` or `sqlite://PATH`.
@@ -103,7 +105,9 @@ async fn sqlite(path: &Path) -> Result<SqlitePools, StoreError> {
             options.pragma(*name, *value)
         });
     let write = pool(1).connect_with(writer).await?;
-    let readers = options.pragma("query_only", "ON");
+    let readers = options
+        .pragma("query_only", "ON")
+        .pragma("cache_size", READER_CACHE);
     let read = pool(SQLITE_READERS).connect_lazy_with(readers);
     Ok(SqlitePools { write, read, file })
 }
