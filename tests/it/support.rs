@@ -7,3 +7,4 @@ pub mod h2;
 pub mod link;
 pub mod log;
 pub mod proxy;
+pub mod running;

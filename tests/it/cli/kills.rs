@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Installation;
-use super::running::Running;
 use crate::provider::{EventStream, Gate, Provider, Usage, completion, sse};
 use crate::support::client::{CHAT, Client, chat_body};
+use crate::support::running::Running;
 
 const STREAM: &str = r#","stream":true,"max_tokens":500"#;
 
