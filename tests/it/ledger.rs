@@ -3,6 +3,8 @@
 
 mod books;
 mod calls;
+mod kills;
+mod load;
 mod persistent;
 mod quotas;
 mod site;

@@ -1,6 +1,6 @@
 //! What the database says, and whether it agrees with what clients saw and the provider counted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::FromRow;
 use tollgate::store::Db;
@@ -22,6 +22,18 @@ pub struct Event {
     pub total_tokens: i64,
     pub source: String,
     pub requests: i64,
+}
+
+/// How much happened.
+#[derive(Debug)]
+#[expect(dead_code, reason = "printed by long runs")]
+pub struct Figures {
+    /// Calls that clients made.
+    made: usize,
+    /// Calls whose end they saw.
+    ended: usize,
+    /// Events by their source.
+    events: BTreeMap<String, usize>,
 }
 
 /// A budget row.
@@ -66,13 +78,15 @@ impl Site {
     /// Compares everything once all that happened is booked: the books add up; each call that the
     /// provider saw is booked once, and nothing else as if it had been; and each call whose end its
     /// client saw is listed once, with the numbers that the client was told.
-    pub async fn audit(&self, made: &[Made]) {
+    pub async fn audit(&self, made: &[Made]) -> Figures {
         self.verify();
-        self.audit_provider(&self.events().await);
+        let events = self.events().await;
+        self.audit_provider(&events);
         self.audit_clients(made);
         for budget in self.budgets().await {
             assert!(budget.amount.is_none_or(|amount| budget.used <= amount));
         }
+        Figures::of(&events, made)
     }
 
     fn audit_provider(&self, events: &[Event]) {
@@ -123,6 +137,26 @@ impl Site {
                 "booked: {refused:?}"
             );
         }
+    }
+}
+
+impl Figures {
+    fn of(events: &[Event], made: &[Made]) -> Self {
+        let mut by_source = BTreeMap::new();
+        for event in events {
+            *by_source.entry(event.source.clone()).or_default() += 1;
+        }
+        Self {
+            made: made.len(),
+            ended: made.iter().filter(|made| made.usage.is_some()).count(),
+            events: by_source,
+        }
+    }
+
+    /// Prints them, for whoever runs the long tests.
+    #[expect(clippy::print_stdout, reason = "figures are for people")]
+    pub fn print(&self, what: &str) {
+        println!("{what}: {self:?}");
     }
 }
 

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Method;
 use serde_json::Value;
 
 use crate::provider::{self, EventStream, Script, Usage, completion, sse};
@@ -88,13 +86,7 @@ pub async fn make(client: &Client, secret: &str, number: usize) -> Made {
         wait: None,
         usage: None,
     };
-    let bearer = format!("Bearer {secret}");
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
-    let sent = client.try_send(Method::POST, CHAT, &headers, Bytes::from(body(number)));
-    let Ok(mut answer) = sent.await else {
+    let Ok(mut answer) = client.try_open(CHAT, secret, &body(number)).await else {
         return made;
     };
     made.status = answer.0.status().as_u16();

@@ -38,6 +38,8 @@ pub struct Machine {
 /// A server that runs; killed when the test ends.
 pub struct Process {
     pub client: Client,
+    /// How long it took until calls were welcome.
+    pub start: Duration,
     running: Running,
 }
 
@@ -122,10 +124,10 @@ impl Machine {
     /// The same with further environment.
     pub async fn serve_with(&self, environment: &[(&str, &str)]) -> Process {
         let began = Instant::now();
-        let process = self.launch(environment);
+        let mut process = self.launch(environment);
         process.ready().await;
-        let took = began.elapsed();
-        assert!(took < RECOVERY, "ready only after {took:?}");
+        process.start = began.elapsed();
+        assert!(process.start < RECOVERY, "ready after {:?}", process.start);
         process
     }
 
@@ -134,12 +136,21 @@ impl Machine {
         let running = Running::start(&mut self.server(environment));
         Process {
             client: Client::new(running.address().parse().unwrap()),
+            start: Duration::ZERO,
             running,
         }
     }
 
+    /// Starts a server here and kills it after a while, ready or not.
+    pub async fn kill_after(&self, time: Duration) {
+        let mut running = Running::start(&mut self.server(&[]));
+        tokio::time::sleep(time).await;
+        running.signal("KILL");
+        running.ended();
+    }
+
     /// The command of a server here.
-    pub fn server(&self, environment: &[(&str, &str)]) -> Command {
+    fn server(&self, environment: &[(&str, &str)]) -> Command {
         std::fs::write(self.directory.path().join("tollgate.toml"), &self.config).unwrap();
         let mut command = tollgate(&self.directory);
         command.args(["serve", "--config", "tollgate.toml"]);

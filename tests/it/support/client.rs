@@ -51,12 +51,18 @@ impl Client {
 
     /// The same without waiting for the body.
     pub async fn open(&self, path: &str, secret: &str, body: &str) -> Opened {
+        self.try_open(path, secret, body).await.unwrap()
+    }
+
+    /// The same where the gateway may be gone.
+    pub async fn try_open(&self, path: &str, secret: &str, body: &str) -> Result<Opened, Error> {
         let bearer = format!("Bearer {secret}");
         let headers = [
             ("authorization", bearer.as_str()),
             ("content-type", "application/json"),
         ];
-        self.send(Method::POST, path, &headers, body).await
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        self.try_send(Method::POST, path, &headers, body).await
     }
 
     pub async fn get(&self, path: &str, secret: &str) -> Reply {
