@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::cache::Callers;
 use crate::config::{Config, Durability};
 use crate::domain::time::Clock;
-use crate::gateway::{BodyLimits, Gateway, Limiters, Upstream};
+use crate::gateway::{BodyLimits, Capacity, Gateway, Limiters, Upstream};
 use crate::ledger::journal::{self, Journal};
 use crate::ledger::{Ledger, RecoverError};
 use crate::lifecycle::Lifecycle;
@@ -58,6 +58,7 @@ struct Background {
     callers: Arc<Callers>,
     catalog: Arc<Catalog>,
     upstream: Arc<Upstream>,
+    capacity: Arc<Capacity>,
 }
 
 impl App {
@@ -79,6 +80,10 @@ impl App {
             callers,
             catalog: Arc::new(Catalog::build(config)?),
             upstream: Arc::new(Upstream::new()?),
+            capacity: Capacity::new(
+                config.server.max_connections,
+                config.server.max_buffered_bytes,
+            ),
         };
         let metrics = Metrics::new();
         metrics.collect(gauges(&lifecycle, &background));
@@ -198,11 +203,17 @@ fn gauges(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges {
     let (ready, detached) = (Arc::clone(lifecycle), Arc::clone(lifecycle));
     let callers = Arc::clone(&background.callers);
     let [healthy, bytes, waiting] = [(); 3].map(|()| Arc::clone(&background.ledger));
+    let capacity = Arc::clone(&background.capacity);
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     Gauges::default()
         .with("ready", "1 if calls are welcome", move || {
             i64::from(ready.is_ready())
         })
+        .with(
+            "calls_in_flight",
+            "Calls that are not over, those without their client included",
+            move || count(capacity.calls()),
+        )
         .with(
             "calls_without_client",
             "Calls that go on although their client left",
@@ -246,6 +257,7 @@ impl Background {
             upstream: Arc::clone(&self.upstream),
             lifecycle: Arc::clone(lifecycle),
             metrics: Arc::clone(metrics),
+            capacity: Arc::clone(&self.capacity),
             body_limits: BodyLimits {
                 bytes: config.server.max_body_bytes,
                 time: config.server.body_timeout,

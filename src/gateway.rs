@@ -1,5 +1,5 @@
 //! The path of a call. Each stage is a tower service whose request type is what the stage before it
-//! proved, `Call → Known → Inspected → Routed → Limited → Held`: a stage cannot be left out or put
+//! proved, `Call → Known → Admitted → Inspected → Routed → Limited → Held`: a stage cannot be left out or put
 //! in the wrong place, and only what is held can reach a provider.
 
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::tokenizer::Tokenizer;
 mod access_log;
 mod answer;
 mod authenticate;
+mod capacity;
 mod forward;
 mod head_limits;
 mod inspect;
@@ -32,6 +33,7 @@ mod rate_limit;
 mod refusal;
 mod routes;
 
+pub use capacity::Capacity;
 pub use forward::Upstream;
 pub use inspect::{BodyLimits, Endpoint};
 pub use rate_limit::{Gates, Limiters};
@@ -59,6 +61,8 @@ pub struct Gateway {
     pub lifecycle: Arc<Lifecycle>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// How much is taken on at once.
+    pub capacity: Arc<Capacity>,
     /// How much of a body is taken.
     pub body_limits: BodyLimits,
     /// Output tokens where neither client nor model says.
@@ -77,6 +81,8 @@ impl Gateway {
             .layer(authenticate::layer(&self.callers))
             // where its limits stand, on every answer from here on
             .layer(LimitHeadersLayer)
+            // → Admitted: a place among the calls that this process takes on
+            .layer(capacity::layer(&self.capacity))
             // → Inspected: the body, read once, and what it asks
             .layer(inspect::layer(endpoint, self.body_limits))
             // → Routed: what the key may call, and who serves it

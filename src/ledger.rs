@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::domain::quota::{Need, Unit};
 use crate::domain::time::Clock;
+use crate::store::events::Booker;
 use crate::store::leases::Holder;
 use crate::store::{Db, StoreError, leases};
 
@@ -25,7 +26,7 @@ mod flush;
 mod hold;
 pub mod journal;
 mod keeper;
-pub mod killpoint;
+
 mod outbox;
 mod record;
 mod recover;
@@ -60,6 +61,7 @@ pub struct Ledger {
     budgets: Mutex<HashMap<Uuid, Arc<Budget>>>,
     bank: Bank,
     outbox: Outbox,
+    booker: Booker,
     refusals: Arc<Refusals>,
     /// Up to which edit limits are known.
     edits: AtomicU64,
@@ -81,6 +83,7 @@ impl Ledger {
             Db::Sqlite(_) => FOR_EVER,
         };
         Arc::new(Self {
+            booker: Booker::new(db.clone()),
             db,
             clock,
             journal,

@@ -23,6 +23,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod gateway;
+pub mod killpoint;
 pub mod ledger;
 pub mod lifecycle;
 pub mod metrics;

@@ -85,6 +85,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     budgets::STATEMENTS,
     callers::STATEMENTS,
     changes::STATEMENTS,
+    events::STATEMENTS,
     keys::STATEMENTS,
     leases::STATEMENTS,
     ledger_check::STATEMENTS,

@@ -14,8 +14,8 @@ use crate::domain::encoding::Encoding;
 const SHORT: usize = 64 * 1024;
 /// Counts running beside the workers at once.
 const PLACES: usize = 2;
-/// How long a call waits for its count.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a call waits for its count, and the first one for the tables.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub struct Tokenizer {

@@ -34,6 +34,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
         check_model(model, &config.providers)?;
         warnings.extend(undeclared(model, config.quota.default_max_output_tokens));
         warnings.extend(unknown_tokenizer(model));
+        warnings.extend(unpriced(model, &config.models));
     }
     Ok(warnings)
 }
@@ -56,6 +57,11 @@ fn check_server(config: &Config) -> Result<(), ConfigError> {
         .chain(zero_caps.map(|(name, _)| name));
     if let Some(name) = zero.next() {
         return invalid(format!("server.{name} must be above 0; correct it"));
+    }
+    if server.max_buffered_bytes < server.max_body_bytes {
+        return invalid(
+            "server.max_buffered_bytes must be at least server.max_body_bytes; raise it or lower the other",
+        );
     }
     let url = server.public_url.parse::<Uri>().ok();
     let is_absolute = url.is_some_and(|url| url.scheme().is_some() && url.host().is_some());
@@ -178,6 +184,17 @@ fn unknown_tokenizer(model: &Model) -> Option<String> {
     (name != "bytes" && Encoding::parse(name).is_none()).then(|| {
         format!(
             "model {:?}: the tokenizer {name:?} is not known, so its prompts count their bytes; known are \"o200k\", \"cl100k\" and \"bytes\"",
+            model.name
+        )
+    })
+}
+
+/// Where no model has a price, money plays no part.
+fn unpriced(model: &Model, all: &[Model]) -> Option<String> {
+    let has_prices = all.iter().any(|other| other.price.is_some());
+    (has_prices && model.price.is_none()).then(|| {
+        format!(
+            "model {:?} declares no price: its calls count as free, and budgets in USD refuse it",
             model.name
         )
     })

@@ -53,6 +53,17 @@ impl Price {
         nano(product(input, dearest) + product(output, self.output))
     }
 
+    /// The dearer of both prices of each kind of token.
+    #[must_use]
+    pub fn dearest(&self, other: &Self) -> Self {
+        Self {
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+            cached_input: self.cached_input.max(other.cached_input),
+            cache_write: self.cache_write.max(other.cache_write),
+        }
+    }
+
     /// How many output tokens `nano` USD pay for.
     pub fn buys(&self, nano: i64) -> i64 {
         let pico = i128::from(nano) * PICO_PER_NANO;

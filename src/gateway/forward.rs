@@ -17,7 +17,7 @@ use tower::Service;
 use super::quota::Held;
 use super::refusal::Refusal;
 use crate::domain::usage::Ending;
-use crate::ledger::killpoint::{self, Killpoint};
+use crate::killpoint::{self, Killpoint};
 
 mod body;
 mod connect;

@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 use super::access_log::{Answering, Call, Record};
 use super::answer::Answer;
 use super::authenticate::Known;
+use super::capacity::{Admitted, Place, Weight};
 use super::refusal::Refusal;
 use crate::cache::Caller;
 use crate::domain::tenant::CallId;
@@ -55,8 +56,12 @@ pub struct Inspected {
     pub caller: Arc<Caller>,
     /// Where it goes.
     pub endpoint: Endpoint,
+    /// Where it is counted.
+    pub place: Place,
     /// The body as it came.
     pub body: Bytes,
+    /// Its bytes count for as long as they are here.
+    _weight: Weight,
     /// What it asks.
     pub facts: CallFacts,
 }
@@ -99,7 +104,7 @@ impl<S> Layer<S> for InspectLayer {
     }
 }
 
-impl<S> Service<Known> for Inspect<S>
+impl<S> Service<Admitted> for Inspect<S>
 where
     S: Service<Inspected, Response = Response<Answer>, Error = Refusal, Future: Send>
         + Clone
@@ -114,21 +119,22 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, known: Known) -> Answering {
+    fn call(&mut self, admitted: Admitted) -> Answering {
         let (endpoint, limits) = (self.endpoint, self.limits);
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            let inspected = inspect(known, endpoint, limits).await?;
+            let inspected = inspect(admitted, endpoint, limits).await?;
             inner.call(inspected).await
         })
     }
 }
 
 async fn inspect(
-    known: Known,
+    admitted: Admitted,
     endpoint: Endpoint,
     limits: BodyLimits,
 ) -> Result<Inspected, Refusal> {
+    let Admitted { known, place } = admitted;
     let Known { call, caller } = known;
     let Call {
         id,
@@ -139,7 +145,8 @@ async fn inspect(
         record,
     } = call;
     check_media_type(&head.headers)?;
-    let body = take(&head.headers, body, limits).await?;
+    let mut weight = place.weight();
+    let body = take(&head.headers, body, limits, &mut weight).await?;
     let facts = CallFacts::read(&body, endpoint)?;
     Ok(Inspected {
         id,
@@ -149,12 +156,19 @@ async fn inspect(
         record,
         caller,
         endpoint,
+        place,
         body,
+        _weight: weight,
         facts,
     })
 }
 
-async fn take(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Refusal> {
+async fn take(
+    headers: &HeaderMap,
+    body: Body,
+    limits: BodyLimits,
+    weight: &mut Weight,
+) -> Result<Bytes, Refusal> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
@@ -164,7 +178,7 @@ async fn take(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Byt
     {
         return Err(Refusal::RequestTooLarge(limits.bytes));
     }
-    let reading = tokio::time::timeout(limits.time, read::whole(body, limits.bytes));
+    let reading = tokio::time::timeout(limits.time, read::whole(body, limits.bytes, weight));
     reading.await.map_err(|_| Refusal::RequestTimeout)?
 }
 

@@ -11,6 +11,7 @@ use tower::{Layer, Service};
 use super::answer::Answer;
 use super::inspect::Inspected;
 use super::refusal::Refusal;
+use crate::domain::price::Price;
 use crate::providers::{Catalog, Route};
 
 /// A call that may reach its provider.
@@ -19,6 +20,9 @@ pub struct Routed {
     pub inspected: Inspected,
     /// Where it goes.
     pub route: Route,
+    /// What its tokens cost at most, whichever of the models it allows answers; `None` if one of
+    /// them has no price.
+    pub price: Option<Price>,
 }
 
 /// See the module.
@@ -79,7 +83,21 @@ fn route(catalog: &Catalog, inspected: Inspected) -> Result<Routed, Refusal> {
         return Err(fallback_refused(forbidden));
     }
     inspected.record.route(model, &route.provider.name);
-    Ok(Routed { inspected, route })
+    let price = dearest(catalog, &route, &inspected.facts.fallbacks);
+    Ok(Routed {
+        inspected,
+        route,
+        price,
+    })
+}
+
+/// Which of the models answered is the provider's choice.
+fn dearest(catalog: &Catalog, route: &Route, fallbacks: &[String]) -> Option<Price> {
+    fallbacks
+        .iter()
+        .try_fold(route.facts.price?, |price, name| {
+            Some(price.dearest(&catalog.route(name)?.facts.price?))
+        })
 }
 
 /// A provider that falls back by itself must not reach what the key may not.

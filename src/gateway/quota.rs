@@ -152,7 +152,7 @@ impl Limited {
             prompt: prompt.into_iter().fold(0, i64::saturating_add),
             choices: facts.choices,
             cap: facts.cap.or(model.max_output_tokens).unwrap_or(default_cap),
-            price: model.price,
+            price: self.routed.price,
         }
     }
 
@@ -177,7 +177,7 @@ impl Limited {
             endpoint: inspected.endpoint.name(),
             is_stream: inspected.facts.is_stream,
             prompt_estimate: self.routed.prompt_estimate(),
-            price: route.facts.price,
+            price: self.routed.price.or(route.facts.price),
         }
     }
 

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::Ledger;
 use super::journal::{Closing, Opening, Position, Reader};
-use super::killpoint::{self, Killpoint};
 use super::outbox::{BATCH, Returns};
 use super::record::event;
+use crate::killpoint::{self, Killpoint};
 use crate::store::StoreError;
 use crate::store::events::{self, Event};
 
@@ -195,7 +195,7 @@ impl Ledger {
             events: &events,
             returns: &returns,
         };
-        let booking = timeout(PATIENCE, events::book(&self.db, batch)).await;
+        let booking = timeout(PATIENCE, self.booker.book(batch)).await;
         booking.map_err(|late| StoreError::unavailable(&late))??;
         killpoint::reach(Killpoint::Booked);
         Ok(())

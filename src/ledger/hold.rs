@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use super::budget::Draws;
 use super::journal::{Closing, Opening};
-use super::killpoint::{self, Killpoint};
 use super::outbox::Keeping;
 use super::{Ledger, Room, Unavailable};
 use crate::domain::key::SecretHash;
@@ -17,6 +16,7 @@ use crate::domain::quota::{Need, Unit};
 use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Charge, Ending, Held};
+use crate::killpoint::{self, Killpoint};
 
 /// Everything about a call that is fixed before it is sent and outlives edits, moves and deletion.
 pub struct Intent {

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::budget::Budget;
 use super::journal::{Closing, JournalError, Opening, Written};
-use super::killpoint::{self, Killpoint};
 use super::{Ledger, Unavailable};
+use crate::killpoint::{self, Killpoint};
 use crate::store::leases::Return;
 
 /// How long an answer waits for its record to be safe.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::Ledger;
 use super::journal::{Closing, Opening, Predecessor, Remains, Replay, Replayed, Which};
-use super::killpoint::{self, Killpoint};
 use super::record::event;
+use crate::killpoint::{self, Killpoint};
 use crate::store::events::{self, Batch, Event};
 use crate::store::{Db, StoreError, leases};
 
@@ -38,7 +38,11 @@ impl Ledger {
 
     async fn succeed(&self, predecessor: Predecessor) -> Result<(), RecoverError> {
         let (instance, epoch) = (predecessor.instance(), predecessor.before_epoch());
-        let (remains, count) = self.replay(&predecessor).await?;
+        let (mut remains, mut count) = self.replay(&predecessor, Which::Unmarked).await?;
+        if self.was_set_back(&remains).await? {
+            tracing::warn!(%instance, "the store was set back: all calls that are still in the journal are booked again");
+            (remains, count) = self.replay(&predecessor, Which::All).await?;
+        }
         let open = remains.open.iter().map(interrupted).collect::<Vec<_>>();
         for calls in open.chunks(BATCH) {
             self.catch_up(calls).await?;
@@ -62,8 +66,12 @@ impl Ledger {
     }
 
     /// Books what was settled; answers what was not, and how many calls there were.
-    async fn replay(&self, predecessor: &Predecessor) -> Result<(Remains, usize), RecoverError> {
-        let mut replay = predecessor.replay(Which::Unmarked);
+    async fn replay(
+        &self,
+        predecessor: &Predecessor,
+        which: Which,
+    ) -> Result<(Remains, usize), RecoverError> {
+        let mut replay = predecessor.replay(which);
         let mut count = 0;
         loop {
             let (rest, replayed) = next(replay).await?;
@@ -79,9 +87,19 @@ impl Ledger {
         }
     }
 
+    /// Whether the store lost a call that it had.
+    async fn was_set_back(&self, remains: &Remains) -> Result<bool, StoreError> {
+        let Some(newest) = &remains.newest_booked else {
+            return Ok(false);
+        };
+        let (organisation, at, id) = (newest.organisation_id, newest.at, newest.id);
+        let is_booked = || events::is_booked(&self.db, organisation, at, id);
+        Ok(!patiently(is_booked).await?)
+    }
+
     async fn catch_up(&self, calls: &[(Opening, Closing)]) -> Result<(), StoreError> {
         let events: Vec<Event<'_>> = calls.iter().map(event).collect();
-        patiently(|| events::book(&self.db, Batch::of(&events))).await?;
+        patiently(|| self.booker.book(Batch::of(&events))).await?;
         Ok(())
     }
 }

@@ -12,6 +12,15 @@ use uuid::Uuid;
 use crate::domain::quota::{Need, Standing, Unit};
 use crate::store::leases::{Answer, Return};
 
+mod lease;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub(super) use verdict::Verdict;
+
+use lease::Lease;
+
 /// A lease life is 60 s in the store; holds stop earlier, counted from before it was asked for.
 pub(super) const HOLDS_FOR: Duration = Duration::from_secs(48);
 
@@ -24,8 +33,6 @@ pub(super) struct Slice {
     /// Which reading of the limits the amount is from.
     as_of: u64,
     lease: Lease,
-    /// What calls hold of the lease.
-    held: i64,
     /// Calls that hold something of the budget.
     open: i64,
     /// Charged and not yet in the store.
@@ -39,25 +46,6 @@ pub(super) struct Slice {
     recalled: Option<Instant>,
     /// Looks of the keeper since a call last held something.
     idle: u32,
-}
-
-/// This process's lease. A lost one is replaced; calls that hold something of it charge it still.
-#[derive(Clone, Copy, Debug)]
-struct Lease {
-    id: Uuid,
-    /// Granted, and neither held, spent nor given back.
-    room: i64,
-    /// All that was ever granted, as far as this process heard.
-    granted: i64,
-    /// All that was ever given back.
-    returned: i64,
-    /// Of that, what the store has taken.
-    taken_back: i64,
-    last_grant: i64,
-    /// Until when it may be held from.
-    until: Option<Instant>,
-    /// Whether the store may have granted something that was not heard of.
-    is_unsure: bool,
 }
 
 /// How the budget stood in the store when it was last seen there, and what happened here since.
@@ -87,19 +75,6 @@ pub(super) struct Spent {
     pub(super) charged: i64,
 }
 
-/// Why a call finds no room, after the store was asked; the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Verdict {
-    /// Nothing that is given back can make room for it.
-    Hopeless,
-    /// Calls that are running hold it.
-    Held,
-    /// Processes that are gone hold it.
-    Suspect,
-    /// Others have room that they may give back at once, or the store is about to know more.
-    Soon,
-}
-
 impl Slice {
     /// Nothing is leased; `used` is what was read.
     pub(super) fn new(unit: Unit, used: i64) -> Self {
@@ -108,7 +83,6 @@ impl Slice {
             amount: None,
             as_of: 0,
             lease: Lease::new(),
-            held: 0,
             open: 0,
             unbooked: 0,
             booking: 0,
@@ -131,7 +105,7 @@ impl Slice {
     }
 
     pub(super) fn held(&self) -> i64 {
-        self.held
+        self.lease.held
     }
 
     /// Applies an edit of the limit, unless a later one is known.
@@ -154,7 +128,7 @@ impl Slice {
 
     /// What is neither used nor held, as last seen: own idle room, what goes back, and what is free.
     fn left(&self) -> i64 {
-        let own = self.lease.room.saturating_add(self.returning());
+        let own = self.lease.room.saturating_add(self.lease.returning());
         own.saturating_add(self.free()).max(0)
     }
 
@@ -167,8 +141,7 @@ impl Slice {
 
     /// What may be held without asking.
     fn usable(&self, now: Instant) -> i64 {
-        let is_alive = self.lease.until.is_some_and(|until| now < until);
-        if is_alive {
+        if self.lease.is_alive(now) {
             self.lease.room.min(self.left())
         } else {
             0
@@ -211,8 +184,7 @@ impl Slice {
             if wanted > self.usable(now) {
                 return None;
             }
-            self.lease.room -= wanted;
-            self.held = self.held.saturating_add(wanted);
+            self.lease.hold(wanted);
         }
         self.open = self.open.saturating_add(1);
         self.idle = 0;
@@ -224,6 +196,13 @@ impl Slice {
             },
             is_low: is_limited && self.wants_refill(),
         })
+    }
+
+    /// Whether more should be granted before it runs out; then a refill counts as asked for.
+    fn wants_refill(&mut self) -> bool {
+        let wants = self.lease.is_low() && !self.is_refilling && self.free() > 0;
+        self.is_refilling |= wants;
+        wants
     }
 
     /// Ends a hold of a call that was never sent.
@@ -243,17 +222,13 @@ impl Slice {
 
     fn end(&mut self, spent: Spent) {
         self.open = self.open.saturating_sub(1);
-        if spent.lease != self.lease.id {
-            // Booked, it adds to what is used and takes from no lease of ours.
-            self.seen.leased = self.seen.leased.saturating_add(spent.charged);
-            return;
-        }
-        self.held = self.held.saturating_sub(spent.held);
-        let rest = spent.held.saturating_sub(spent.charged);
-        let room = self.lease.room.saturating_add(rest);
-        // What was used above the hold comes out of the room; beyond that the store finds nothing.
-        self.seen.leased = self.seen.leased.saturating_add((-room).max(0));
-        self.lease.room = room.max(0);
+        // Booked, what no lease of ours covers adds to what is used and takes from none.
+        let uncovered = if spent.lease == self.lease.id {
+            self.lease.release(spent.held, spent.charged)
+        } else {
+            spent.charged
+        };
+        self.seen.leased = self.seen.leased.saturating_add(uncovered);
     }
 
     /// `charged` is on its way to the store.
@@ -293,17 +268,9 @@ impl Slice {
             at: Some(Instant::now()),
         };
         if answer.is_lost {
-            return self.lose(answer.lease);
-        }
-        self.lease.is_unsure = false;
-        let fresh = answer.total.saturating_sub(self.lease.granted).max(0);
-        self.lease.granted = self.lease.granted.saturating_add(fresh);
-        self.lease.room = self.lease.room.saturating_add(fresh);
-        if fresh > 0 {
-            self.lease.last_grant = fresh;
-        }
-        if answer.granted > 0 {
-            self.lease.until = sent.checked_add(lasts);
+            self.lose(answer.lease);
+        } else {
+            self.lease.hear(answer, sent, lasts);
         }
     }
 
@@ -314,13 +281,13 @@ impl Slice {
 
     /// Whether its room may not be held any more before the lease is renewed.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        self.is_leasing() && self.lease.until.is_some_and(|until| until <= now)
+        self.is_leasing() && !self.lease.is_alive(now)
     }
 
     /// The store kept the lease alive, asked at `sent`.
     pub(super) fn renewed(&mut self, lease: Uuid, sent: Instant, lasts: Duration) {
-        if lease == self.lease.id && self.lease.until.is_some() {
-            self.lease.until = sent.checked_add(lasts);
+        if lease == self.lease.id {
+            self.lease.extend(sent, lasts);
         }
     }
 
@@ -328,13 +295,12 @@ impl Slice {
     pub(super) fn lose(&mut self, lease: Uuid) {
         if lease == self.lease.id {
             self.lease = Lease::new();
-            self.held = 0;
         }
     }
 
     /// Whether there is something that the store has to keep alive.
     pub(super) fn is_leasing(&self) -> bool {
-        self.lease.until.is_some() && self.own() > 0
+        self.lease.is_granted() && self.own() > 0
     }
 
     /// Whether nothing would be lost with it.
@@ -344,13 +310,9 @@ impl Slice {
 
     /// What the store still counts as this process's.
     fn own(&self) -> i64 {
-        let parts = [self.lease.room, self.held, self.unbooked, self.returning()];
+        let Lease { room, held, .. } = self.lease;
+        let parts = [room, held, self.unbooked, self.lease.returning()];
         parts.into_iter().fold(0, i64::saturating_add)
-    }
-
-    /// Given back, and not known to be taken.
-    fn returning(&self) -> i64 {
-        self.lease.returned.saturating_sub(self.lease.taken_back)
     }
 
     /// Looks of the keeper since a call last held something; this one is counted.
@@ -361,105 +323,34 @@ impl Slice {
         self.idle
     }
 
-    /// Whether more should be granted before it runs out; then a refill counts as asked for.
-    fn wants_refill(&mut self) -> bool {
-        let is_low = self.lease.room < self.lease.last_grant / 2;
-        let wants = is_low && !self.is_refilling && self.free() > 0;
-        self.is_refilling |= wants;
-        wants
-    }
-
     /// Takes idle room above the limit out of memory, all of it where there is no limit any more.
     pub(super) fn trim(&mut self) -> Option<Return> {
         let excess = match self.amount {
             Some(_) => self
                 .free()
-                .saturating_add(self.returning())
+                .saturating_add(self.lease.returning())
                 .saturating_neg(),
             None => self.lease.room,
         };
-        self.give_up(excess)
+        self.lease.give_up(excess)
     }
 
     /// Takes all idle room out of memory.
     pub(super) fn empty(&mut self) -> Option<Return> {
-        self.give_up(self.lease.room)
-    }
-
-    fn give_up(&mut self, excess: i64) -> Option<Return> {
-        let back = excess.clamp(0, self.lease.room);
-        self.lease.room -= back;
-        self.lease.returned = self.lease.returned.saturating_add(back);
-        (back > 0).then_some(Return {
-            lease: self.lease.id,
-            total: self.lease.returned,
-        })
+        self.lease.give_up(self.lease.room)
     }
 
     /// The store has taken back what was given back in all.
     pub(super) fn taken_back(&mut self, returned: &Return) {
-        if returned.lease != self.lease.id {
-            return;
+        if returned.lease == self.lease.id {
+            let fresh = self.lease.taken_back(returned.total);
+            self.seen.leased = self.seen.leased.saturating_sub(fresh);
         }
-        let fresh = returned.total.saturating_sub(self.lease.taken_back).max(0);
-        self.lease.taken_back = self.lease.taken_back.saturating_add(fresh);
-        self.seen.leased = self.seen.leased.saturating_sub(fresh);
-    }
-
-    /// Why `need` finds no room, as the store was last seen.
-    pub(super) fn verdict(&self, need: &Need) -> Verdict {
-        let Some(amount) = self.amount else {
-            return Verdict::Soon;
-        };
-        let most = self.seen.used.saturating_add(self.unbooked);
-        let least = most.saturating_sub(self.booking);
-        if need.is_hopeless(self.unit, amount, least) {
-            return Verdict::Hopeless;
-        }
-        let others = self.others();
-        let is_unsure = need.is_hopeless(self.unit, amount, most) || self.returning() > 0;
-        match (others, is_unsure) {
-            (1.., _) | (_, true) => Verdict::Soon,
-            _ if self.seen.suspect > 0 && self.open == 0 => Verdict::Suspect,
-            _ => Verdict::Held,
-        }
-    }
-
-    /// What other processes that are alive may have, held or idle.
-    fn others(&self) -> i64 {
-        let others = self.seen.leased.saturating_sub(self.own());
-        others.saturating_sub(self.seen.suspect)
-    }
-
-    /// Whether others should be asked for their idle room, `often` at most; then they count as asked.
-    pub(super) fn is_recall_due(&mut self, often: Duration) -> bool {
-        let is_due = self.recalled.is_none_or(|at| at.elapsed() >= often) && self.others() > 0;
-        if is_due {
-            self.recalled = Some(Instant::now());
-        }
-        is_due
     }
 
     #[cfg(test)]
     pub(super) fn used_and_held(&self) -> (i64, i64) {
-        (self.seen.used.saturating_add(self.unbooked), self.held)
+        let used = self.seen.used.saturating_add(self.unbooked);
+        (used, self.lease.held)
     }
 }
-
-impl Lease {
-    fn new() -> Self {
-        Self {
-            id: Uuid::now_v7(),
-            room: 0,
-            granted: 0,
-            returned: 0,
-            taken_back: 0,
-            last_grant: 0,
-            until: None,
-            is_unsure: false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

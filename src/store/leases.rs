@@ -33,7 +33,7 @@ pub(super) const STATEMENTS: &[&str] = &[
 ];
 
 /// How long a process and its leases live after they were heard of.
-pub const LIFE: Duration = Duration::from_secs(60);
+pub const LIFE: Duration = Duration::from_mins(1);
 
 /// A process in one of its lives. A later life fences the earlier ones: they get no room any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod large_answers;
 mod limits;
 mod log_lines;
 mod models;
+mod overload;
 mod processes;
 mod quotas;
 mod rate_limits;

@@ -20,7 +20,7 @@ use super::unattended::{Unattended, Watch};
 use crate::gateway::answer::Cut;
 use crate::gateway::forward::IDLE;
 use crate::gateway::refusal::Refusal;
-use crate::ledger::killpoint::{self, Killpoint};
+use crate::killpoint::{self, Killpoint};
 use crate::ledger::{Keeping, Unavailable};
 use crate::lifecycle::Lifecycle;
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::usage::Ending;
 use crate::gateway::access_log::Record;
+use crate::gateway::capacity::Place;
 use crate::gateway::quota::Held;
 use crate::gateway::rate_limit::Permit;
 use crate::gateway::refusal::Refusal;
@@ -18,6 +19,8 @@ const MANY: i64 = 1000;
 pub(super) struct Tab {
     hold: Hold,
     permit: Permit,
+    /// The process counts the call for as long.
+    _place: Place,
     record: Arc<Record>,
     started: Instant,
     first_byte: Option<Duration>,
@@ -33,6 +36,7 @@ impl Tab {
         Self {
             hold,
             permit: limited.permit,
+            _place: inspected.place,
             record: inspected.record,
             started: inspected.started,
             first_byte: None,

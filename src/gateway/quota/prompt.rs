@@ -26,11 +26,14 @@ pub(super) async fn bounded(
     covers: &[Arc<Cover>],
     tokenizer: &Arc<Tokenizer>,
 ) -> Need {
-    let body = &limited.routed.inspected.body;
+    let inspected = &limited.routed.inspected;
+    let body = &inspected.body;
     let Some(encoding) = limited.routed.route.facts.encoding else {
         return need;
     };
-    if body.len() < SMALL || !may_matter(&need, covers) {
+    // Which model answers, and by which tokenizer, is then the provider's choice.
+    let may_fall_back = !inspected.facts.fallbacks.is_empty();
+    if may_fall_back || body.len() < SMALL || !may_matter(&need, covers) {
         return need;
     }
     let spare = tokenizer.count(encoding, body, spare).await;

@@ -21,6 +21,14 @@ pub(super) struct Place {
     pub(super) offset: u32,
 }
 
+/// Some bytes of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) segment: u32,
+    pub(super) from: u32,
+    pub(super) to: u32,
+}
+
 /// What the head of a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
@@ -29,6 +37,29 @@ pub(super) struct Head {
     pub(super) body: usize,
     /// Everything before this place was on the disk.
     pub(super) synced: Place,
+}
+
+impl Stretch {
+    /// Where it begins.
+    pub(super) fn start(&self) -> Place {
+        Place {
+            segment: self.segment,
+            offset: self.from,
+        }
+    }
+
+    /// Where it ends.
+    pub(super) fn end(&self) -> Place {
+        Place {
+            segment: self.segment,
+            offset: self.to,
+        }
+    }
+
+    /// How many bytes it has.
+    pub(super) fn bytes(&self) -> u32 {
+        self.to.saturating_sub(self.from)
+    }
 }
 
 /// Makes room for the head of a frame; its body is to follow.

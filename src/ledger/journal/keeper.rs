@@ -13,6 +13,7 @@ use super::Journal;
 use super::log::Extent;
 use super::segment::Segment;
 use crate::domain::tenant::CallId;
+use crate::killpoint::{self, Killpoint};
 
 /// How long what is booked is kept.
 const KEPT: Duration = Duration::from_hours(1);
@@ -95,6 +96,8 @@ impl Journal {
 
     /// One round.
     pub(super) fn tidy(&self, now: Instant) {
+        let superseded = std::mem::take(&mut self.writer.lock().superseded);
+        superseded.into_iter().for_each(Segment::delete);
         self.delete_booked(now);
         self.make_spare();
         if self.move_in() {
@@ -158,6 +161,7 @@ impl Journal {
                 return;
             }
             let Some(segment) = self.let_go() else { return };
+            killpoint::reach(Killpoint::Deleting);
             segment.delete();
         }
     }
@@ -198,11 +202,11 @@ impl Journal {
             return Some(inherited.remove(booked).segment);
         }
         drop(inherited);
-        let end = self.writer.lock().log.iter().next()?.end;
+        let (number, end) = self.writer.lock().log.first()?;
         if !self.carry_on(end) {
             return None;
         }
-        self.writer.lock().log.pop().map(|extent| extent.segment)
+        self.writer.lock().log.take(number)
     }
 
     /// Writes calls that opened before `end` and are still open down once more, behind it.
@@ -218,11 +222,12 @@ impl Journal {
                 return false;
             }
         }
-        if !open.is_empty() {
-            self.sync();
-        }
         let writer = self.writer.lock();
-        writer.failure.is_none() && !writer.open.values().any(is_before)
+        let (has_open, upto) = (writer.open.values().any(is_before), writer.end);
+        drop(writer);
+        // The ends of calls that began there have to be on the disk, too.
+        self.sync();
+        !has_open && self.writer.lock().synced >= upto
     }
 
     fn has_room(&self) -> bool {

@@ -76,9 +76,19 @@ impl Log {
         self.0.iter()
     }
 
-    /// Lets go of the oldest segment.
-    pub(super) fn pop(&mut self) -> Option<Extent> {
-        self.0.pop_front()
+    /// The oldest segment's number, and where it ends.
+    pub(super) fn first(&self) -> Option<(u32, u64)> {
+        let first = self.0.front()?;
+        Some((first.segment.number, first.end))
+    }
+
+    /// Takes out the oldest segment, if it still is the one of `number` and not being written.
+    pub(super) fn take(&mut self, number: u32) -> Option<Segment> {
+        let is_first = self.first().is_some_and(|(first, _)| first == number);
+        if !is_first || self.0.len() == 1 {
+            return None;
+        }
+        self.0.pop_front().map(|extent| extent.segment)
     }
 
     /// Gives up what is behind `position`: it is to be written anew.
@@ -95,6 +105,14 @@ impl Log {
         self.0.iter_mut().take(count)
     }
 
+    /// Takes out the segments of which nothing counts any more.
+    pub(super) fn take_empty(&mut self) -> impl Iterator<Item = Segment> {
+        let all = std::mem::take(&mut self.0).into_iter();
+        let (empty, kept) = all.partition(|extent| extent.base == extent.end);
+        self.0 = kept;
+        VecDeque::into_iter(empty).map(|extent: Extent| extent.segment)
+    }
+
     /// Everything up to `position` is in the store.
     pub(super) fn book(&mut self, position: u64, now: Instant) {
         for extent in self.all_but_last() {
@@ -104,10 +122,11 @@ impl Log {
         }
     }
 
-    /// Where `position` is on the disk.
-    pub(super) fn place(&self, position: u64) -> Place {
-        let extent = self.0.iter().rfind(|extent| extent.base <= position);
-        extent.map_or_else(Place::default, |extent| Place {
+    /// Where `position` is on the disk, unless it waits to be written anew.
+    pub(super) fn place(&self, position: u64) -> Option<Place> {
+        let holds = |extent: &&Extent| extent.base <= position && position <= extent.end;
+        let extent = self.0.iter().find(holds)?;
+        Some(Place {
             segment: extent.segment.number,
             offset: u32::try_from(extent.offset(position)).unwrap_or(u32::MAX),
         })

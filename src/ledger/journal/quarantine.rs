@@ -7,29 +7,13 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::directory;
-use super::frame::Place;
+use super::frame::Stretch;
 use super::segment::Segment;
 
-/// Bytes of a segment that are no record, or none that can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flaw {
-    pub(super) segment: u32,
-    pub(super) from: u32,
-    pub(super) to: u32,
-}
-
-impl Flaw {
-    /// Whether somebody has accepted the loss.
+impl Stretch {
+    /// Whether somebody has accepted that it is lost.
     pub(super) fn is_accepted(&self, directory: &Path) -> bool {
         self.path(directory, "accepted").exists()
-    }
-
-    /// Where it begins.
-    pub(super) fn place(&self) -> Place {
-        Place {
-            segment: self.segment,
-            offset: self.from,
-        }
     }
 
     /// Copies it aside, says so, and answers where it is.
@@ -43,7 +27,7 @@ impl Flaw {
         tracing::error!(
             journal.segment = self.segment,
             journal.offset = self.from,
-            journal.bytes = self.to.saturating_sub(self.from),
+            journal.bytes = self.bytes(),
             journal.quarantine = %path.display(),
             "the journal is damaged: calls may be missing, and calls that were open then are not charged until the file is renamed to end in .accepted"
         );
@@ -52,7 +36,7 @@ impl Flaw {
 
     fn copy(&self, directory: &Path, path: &Path) -> io::Result<()> {
         let segment = Segment::open(directory, self.segment)?;
-        let bytes = usize::try_from(self.to.saturating_sub(self.from)).unwrap_or_default();
+        let bytes = self.bytes() as usize;
         let mut copy = vec![0; bytes];
         segment.file.read_exact_at(&mut copy, self.from.into())?;
         directory::replace(path, &copy)

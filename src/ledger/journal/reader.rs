@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use super::frame::Stretch;
 use super::log::Readable;
-use super::quarantine::Flaw;
 use super::scan::{Found, Scanner};
 use super::{Closing, Journal, Opening, decode};
 
@@ -108,7 +108,7 @@ impl Reader {
     /// What was written is not there any more: it is not waited for.
     fn put_aside(&self, part: &Readable, from: u64, to: u64) {
         let offset = |at| u32::try_from(at).unwrap_or(u32::MAX);
-        let flaw = Flaw {
+        let flaw = Stretch {
             segment: part.segment,
             from: offset(from),
             to: offset(to),

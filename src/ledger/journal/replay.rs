@@ -5,11 +5,9 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::decode;
-use super::frame::{HEAD, Place};
-use super::quarantine::Flaw;
+use super::frame::{HEAD, Place, Stretch};
 use super::scan::{Found, Scanner};
 use super::segment::Segment;
 use super::tally::{Doubt, Open, Tally};
@@ -32,6 +30,7 @@ pub struct Replay {
     current: Option<(u32, Scanner)>,
     /// What settles up to here is not given out.
     given_out: Place,
+    newest_booked: Option<Opening>,
     tally: Tally,
 }
 
@@ -55,6 +54,9 @@ pub struct Remains {
     pub quarantined: Vec<PathBuf>,
     /// Bytes that were being written when the process or the machine died.
     pub torn: u64,
+    /// The last call that was not given out, because the store has it by the mark: one that has not
+    /// was set back.
+    pub newest_booked: Option<Box<Opening>>,
     /// The last segment that has damage.
     pub(super) damaged_through: Option<u32>,
 }
@@ -67,6 +69,7 @@ impl Replay {
             segments,
             current: None,
             given_out,
+            newest_booked: None,
             tally: Tally::default(),
         }
     }
@@ -74,34 +77,43 @@ impl Replay {
     /// The next calls, at most `most` at once. To be called until it is [`Replayed::End`].
     pub fn next(&mut self, most: usize) -> io::Result<Replayed> {
         let mut settled = Vec::new();
-        while settled.len() < most {
-            if self.current.is_none() {
-                self.current = self.next_segment()?;
-            }
-            let Some((segment, scanner)) = &mut self.current else {
-                break;
-            };
-            let found = scanner.next()?;
-            let stretch = |from, to| Flaw {
-                segment: *segment,
-                from,
-                to,
-            };
-            match found {
-                Found::Record { from, to, synced } => {
-                    let stretch = stretch(from, to);
-                    let call = self.tally.record(stretch, synced, scanner.body());
-                    settled.extend(call.filter(|_| stretch.place() >= self.given_out));
-                }
-                Found::Damage { from, to } => self.tally.flaw(stretch(from, to), Doubt::Between),
-                Found::Torn { from, to } => self.tally.flaw(stretch(from, to), Doubt::Last),
-                Found::End => self.current = None,
-            }
-        }
+        while settled.len() < most.max(1) && self.step(&mut settled)? {}
         if settled.is_empty() {
             return self.remains().map(Replayed::End);
         }
         Ok(Replayed::Settled(settled))
+    }
+
+    /// Takes in what comes next; false after the last segment.
+    fn step(&mut self, settled: &mut Vec<(Opening, Closing)>) -> io::Result<bool> {
+        if self.current.is_none() {
+            self.current = self.next_segment()?;
+        }
+        let Some((segment, scanner)) = &mut self.current else {
+            return Ok(false);
+        };
+        let segment = *segment;
+        let stretch = |from, to| Stretch { segment, from, to };
+        let (end, tally) = (scanner.offset(), &mut self.tally);
+        match scanner.next()? {
+            Found::Record { from, to, synced } => {
+                let stretch = stretch(from, to);
+                match tally.record(stretch, synced, scanner.body()) {
+                    Some(call) if stretch.start() >= self.given_out => settled.push(call),
+                    Some((opening, _)) => self.newest_booked = Some(opening),
+                    None => {}
+                }
+            }
+            Found::Damage { from, to } | Found::Torn { from, to } => {
+                tally.flaw(stretch(from, to), Doubt::Broken);
+            }
+            Found::End => {
+                // It may end too early.
+                tally.flaw(stretch(end, end), Doubt::Broken);
+                self.current = None;
+            }
+        }
+        Ok(true)
     }
 
     fn next_segment(&mut self) -> io::Result<Option<(u32, Scanner)>> {
@@ -114,22 +126,23 @@ impl Replay {
         Ok(Some((number, scanner)))
     }
 
-    fn remains(&mut self) -> io::Result<Remains> {
-        let (damage, torn) = self.tally.damage(&self.directory);
+    fn remains(&self) -> io::Result<Remains> {
+        let (damage, torn) = self.tally.damage(&self.directory, self.given_out);
         if torn > 0 {
             tracing::warn!(journal.bytes = torn, journal.directory = %self.directory.display(), "the journal ends in records that were not finished");
         }
-        let last = damage.iter().map(Flaw::place).max();
-        let open = std::mem::take(&mut self.tally.open).into_values();
+        let last = damage.iter().map(Stretch::start).max();
+        let open = self.tally.open.values().copied();
         let (withheld, mut open): (Vec<Open>, Vec<Open>) =
-            open.partition(|open| last.is_some_and(|last| open.from < last));
-        open.sort_unstable_by_key(|open| open.from);
-        let put_aside = |flaw: &Flaw| flaw.put_aside(&self.directory);
+            open.partition(|open| last.is_some_and(|last| open.intent.start() < last));
+        open.sort_unstable_by_key(|open| open.intent.start());
+        let put_aside = |flaw: &Stretch| flaw.put_aside(&self.directory);
         Ok(Remains {
             withheld: withheld.len(),
             quarantined: damage.iter().map(put_aside).collect(),
             open: self.read_open(&open)?,
             torn,
+            newest_booked: self.newest_booked.clone().map(Box::new),
             damaged_through: last.map(|last| last.segment),
         })
     }
@@ -139,8 +152,8 @@ impl Replay {
         let mut segment: Option<Segment> = None;
         for call in open {
             let current = match segment.take() {
-                Some(current) if current.number == call.from.segment => current,
-                _ => Segment::open(&self.directory, call.from.segment)?,
+                Some(current) if current.number == call.intent.segment => current,
+                _ => Segment::open(&self.directory, call.intent.segment)?,
             };
             openings.push((read_opening(&current, call)?, call.delivered));
             segment = Some(current);
@@ -150,9 +163,10 @@ impl Replay {
 }
 
 fn read_opening(segment: &Segment, call: &Open) -> io::Result<Opening> {
-    let mut frame = vec![0; (call.to - call.from.offset) as usize];
-    let file = Arc::clone(&segment.file);
-    file.read_exact_at(&mut frame, call.from.offset.into())?;
+    let mut frame = vec![0; call.intent.bytes() as usize];
+    segment
+        .file
+        .read_exact_at(&mut frame, call.intent.from.into())?;
     let body = frame.get(HEAD..).unwrap_or_default();
     decode::opening(body).map_err(|_| io::ErrorKind::InvalidData.into())
 }

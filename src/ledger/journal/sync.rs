@@ -112,7 +112,7 @@ impl Writer {
         let done = usize::try_from(upto - self.synced).unwrap_or(usize::MAX);
         self.unsynced.drain(..done.min(self.unsynced.len()));
         self.synced = upto;
-        self.synced_place = self.log.place(upto);
+        self.synced_place = self.log.place(upto).unwrap_or_default();
         self.failure = None;
     }
 

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::decode::{self, Kind, Unreadable};
-use super::frame::Place;
-use super::quarantine::Flaw;
+use super::frame::{Place, Stretch};
 use super::{Closing, Opening};
 use crate::domain::tenant::CallId;
 
@@ -14,18 +13,17 @@ use crate::domain::tenant::CallId;
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) open: HashMap<CallId, Open>,
-    /// Up to where each segment is known to have been on the disk.
+    /// Up to where each segment is known to have been on the disk. The last moments before a segment
+    /// was full are not: those after it speak of themselves.
     synced: BTreeMap<u32, u32>,
-    newest: Place,
-    flaws: Vec<(Flaw, Doubt)>,
+    last_synced: Place,
+    flaws: Vec<(Stretch, Doubt)>,
 }
 
 /// A call whose end was not seen yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open {
-    /// Where its intent is.
-    pub(super) from: Place,
-    pub(super) to: u32,
+    pub(super) intent: Stretch,
     pub(super) delivered: i64,
 }
 
@@ -34,17 +32,15 @@ pub(super) struct Open {
 pub(super) enum Doubt {
     /// A whole record that this version cannot read.
     Unreadable,
-    /// Records follow: damage, if any of them was written when this was on the disk.
-    Between,
-    /// Nothing follows in its segment: damage, if this very place was on the disk.
-    Last,
+    /// No record, whether others follow or not: damage, if it was on the disk.
+    Broken,
 }
 
 impl Tally {
     /// Takes in a record and answers what it settles. `stretch` is where it is.
     pub(super) fn record(
         &mut self,
-        stretch: Flaw,
+        stretch: Stretch,
         synced: Place,
         body: &[u8],
     ) -> Option<(Opening, Closing)> {
@@ -58,7 +54,7 @@ impl Tally {
 
     fn read(
         &mut self,
-        stretch: Flaw,
+        stretch: Stretch,
         body: &[u8],
     ) -> Result<Option<(Opening, Closing)>, Unreadable> {
         let (kind, id) = decode::kind(body)?;
@@ -80,50 +76,44 @@ impl Tally {
     }
 
     /// An intent that is carried on into a later segment keeps what was seen of its call.
-    fn opened(&mut self, id: CallId, stretch: Flaw) {
+    fn opened(&mut self, id: CallId, intent: Stretch) {
         let before = self.open.get(&id);
         let open = Open {
-            from: stretch.place(),
-            to: stretch.to,
+            intent,
             delivered: before.map_or(0, |open| open.delivered),
         };
         self.open.insert(id, open);
     }
 
     fn note_synced(&mut self, synced: Place) {
-        if synced > self.newest {
-            self.newest = synced;
-            self.synced.insert(synced.segment, synced.offset);
+        if synced != self.last_synced {
+            self.last_synced = synced;
+            let known = self.synced.entry(synced.segment).or_default();
+            *known = synced.offset.max(*known);
         }
     }
 
     /// Takes in bytes that are no record, or none that can be read.
-    pub(super) fn flaw(&mut self, flaw: Flaw, doubt: Doubt) {
+    pub(super) fn flaw(&mut self, flaw: Stretch, doubt: Doubt) {
         self.flaws.push((flaw, doubt));
     }
 
     /// Damage that nobody has accepted, and the bytes that were just being written. To be asked when
-    /// everything was read.
-    pub(super) fn damage(&self, directory: &Path) -> (Vec<Flaw>, u64) {
+    /// everything was read. What settled before `booked` is in the store, whatever became of it here.
+    pub(super) fn damage(&self, directory: &Path, booked: Place) -> (Vec<Stretch>, u64) {
         let (mut damage, mut torn) = (Vec::new(), 0);
         for (flaw, doubt) in &self.flaws {
             if !self.is_damage(flaw, *doubt) {
-                torn += u64::from(flaw.to - flaw.from);
-            } else if !flaw.is_accepted(directory) {
+                torn += u64::from(flaw.bytes());
+            } else if flaw.end() > booked && !flaw.is_accepted(directory) {
                 damage.push(*flaw);
             }
         }
         (damage, torn)
     }
 
-    fn is_damage(&self, flaw: &Flaw, doubt: Doubt) -> bool {
-        match doubt {
-            Doubt::Unreadable => true,
-            Doubt::Between => self.newest > flaw.place(),
-            Doubt::Last => self
-                .synced
-                .get(&flaw.segment)
-                .is_some_and(|synced| *synced > flaw.from),
-        }
+    fn is_damage(&self, flaw: &Stretch, doubt: Doubt) -> bool {
+        let synced = self.synced.get(&flaw.segment);
+        doubt == Doubt::Unreadable || synced.is_some_and(|synced| *synced > flaw.from)
     }
 }

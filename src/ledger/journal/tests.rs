@@ -15,10 +15,13 @@ use crate::domain::time::Timestamp;
 use crate::domain::usage::{Charge, Ending, Held, Usage};
 
 mod codec;
+mod crashes;
+mod damage;
 mod faulty;
 mod flushing;
 mod full;
 mod places;
+mod speed;
 mod syncing;
 
 /// A call as most are, under a number.
@@ -122,6 +125,11 @@ fn settle(journal: &Journal, number: u128) -> Result<Written, JournalError> {
     let opening = opening(number);
     journal.intend(&opening)?;
     journal.settle(&opening, &closing())
+}
+
+/// Whether the long tests are wanted.
+fn is_long() -> bool {
+    std::env::var_os("TOLLGATE_TEST_LONG").is_some()
 }
 
 /// The numbers of the calls that a reader finds.

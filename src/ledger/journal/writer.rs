@@ -14,6 +14,7 @@ use super::reader::Position;
 use super::segment::Segment;
 use super::{Backlog, Closing, JournalError, Opening, Written, encode};
 use crate::domain::tenant::CallId;
+use crate::killpoint::{self, Killpoint};
 
 /// See the module.
 pub(super) struct Writer {
@@ -24,6 +25,8 @@ pub(super) struct Writer {
     pub(super) is_housed: bool,
     /// What is written next, made ahead.
     pub(super) spare: Option<Segment>,
+    /// Segments that were given up and are written anew, to be deleted.
+    pub(super) superseded: Vec<Segment>,
     /// Why there is no spare segment.
     pub(super) lack: Option<JournalError>,
     pub(super) end: u64,
@@ -65,6 +68,7 @@ impl Writer {
             log: Log::default(),
             is_housed: false,
             spare: None,
+            superseded: Vec::new(),
             lack: None,
             end: 0,
             synced: 0,
@@ -103,6 +107,7 @@ impl Writer {
         if let Some(open) = self.open.get_mut(&id) {
             open.delivered = open.delivered.max(delivered);
         }
+        self.admits()?;
         let start = self.unsynced.len();
         encode::progress(&mut self.unsynced, id, delivered);
         self.put(start, 0)
@@ -186,9 +191,9 @@ impl Writer {
         self.marked
     }
 
-    /// Where the mark is on the disk, once something was marked.
+    /// Where the mark is on the disk, if it is anywhere.
     pub(super) fn marked_place(&self) -> Option<Place> {
-        (self.marked.at > 0).then(|| self.log.place(self.marked.at))
+        self.log.place(self.marked.at)
     }
 
     fn admits(&self) -> Result<(), JournalError> {
@@ -262,6 +267,7 @@ impl Writer {
     fn rotate(&mut self) -> Result<(), JournalError> {
         self.wants_spare = true;
         let segment = self.spare.take().ok_or_else(|| self.shortage())?;
+        killpoint::reach(Killpoint::Rotating);
         self.log.push(segment, self.end, self.end);
         Ok(())
     }
@@ -282,6 +288,7 @@ impl Writer {
             segment.delete();
             return Err(error);
         }
+        self.superseded.extend(self.log.take_empty());
         self.log.push(segment, self.synced, self.end);
         self.is_housed = true;
         self.is_dirty = true;

@@ -20,7 +20,7 @@ impl Installation {
         Running::start(&mut self.server())
     }
 
-    fn configure(&self, provider: &Provider, server: &str) {
+    pub(super) fn configure(&self, provider: &Provider, server: &str) {
         let config = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n{server}\n[[providers]]\nname = \"mock\"\n\
              base_url = \"{}\"\nmodels = [\"*\"]\n",
@@ -29,7 +29,7 @@ impl Installation {
         std::fs::write(self.directory.path().join("tollgate.toml"), config).unwrap();
     }
 
-    fn server(&self) -> Command {
+    pub(super) fn server(&self) -> Command {
         let mut command = self.command();
         command.args(["serve", "--config", "tollgate.toml"]);
         command

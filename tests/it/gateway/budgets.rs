@@ -20,6 +20,11 @@ const PRICED: &str = r#"
 name = "m"
 provider = "mock"
 price = { input = "1", output = "4", cached_input = "0.5", cache_write = "1.25" }
+
+[[models]]
+name = "dear"
+provider = "mock"
+price = { input = "0.5", output = "10" }
 "#;
 
 on_both_engines!(
@@ -179,4 +184,16 @@ async fn a_model_without_a_price_is_refused_under_a_budget_and_only_there() {
     let answer = app.client.post(CHAT, &counted.secret, &body).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(app.booked(1).await[0].cost_nano, 0);
+}
+
+#[tokio::test]
+async fn a_call_that_allows_other_models_costs_what_the_dearest_would() {
+    let app = on_sqlite().await;
+    let key = app.limited_key(budget(4_000_000_000)).await;
+    let allowing = |model: &str| chat_body(&format!(r#","models":["m","{model}"]"#));
+    let answer = app.client.post(CHAT, &key.secret, &allowing("dear")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(app.booked(1).await[0].cost_nano, 11 * 1000 + 7 * 10_000);
+    let refused = app.client.post(CHAT, &key.secret, &allowing("other")).await;
+    refused.assert_refused(403, "model_unpriced");
 }

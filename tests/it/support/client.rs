@@ -84,6 +84,28 @@ impl Client {
         self.send_bytes(method, path, headers, body).await
     }
 
+    /// `POST`s to a gateway that may be gone at any moment.
+    #[cfg(feature = "killpoints")]
+    pub async fn try_post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+        let mut request = Request::post(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let response = self.pool.request(request.body(Full::new(body))?).await?;
+        let (head, body) = response.into_parts();
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await?.to_bytes(),
+        })
+    }
+
     /// The same for a body that is no text.
     pub async fn send_bytes(
         &self,

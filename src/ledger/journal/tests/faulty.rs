@@ -55,6 +55,14 @@ impl Faulty {
         self.0.lock().is_full = is_full;
     }
 
+    /// Nothing goes wrong any more.
+    pub(super) fn heal(&self) {
+        let mut state = self.0.lock();
+        state.writes.clear();
+        state.syncs.clear();
+        state.is_full = false;
+    }
+
     /// The machine crashes: of each write since the last sync, only so many bytes got there.
     pub(super) fn crash(&self, kept: impl Fn(usize) -> usize) {
         let unsynced = std::mem::take(&mut self.0.lock().unsynced);
