@@ -3,6 +3,8 @@
 
 mod books;
 mod calls;
+#[cfg(feature = "killpoints")]
+mod kill_points;
 mod kills;
 mod load;
 mod persistent;

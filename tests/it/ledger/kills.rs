@@ -56,7 +56,9 @@ async fn kills_at_any_moment_lose_no_call_and_count_none_twice(database: TestDb)
         process.kill();
         clients.gone().await;
         if kill % 3 == 0 {
-            machine.kill_after(random(Duration::from_millis(200))).await;
+            let starting = machine.start(&[]);
+            tokio::time::sleep(random(Duration::from_millis(200))).await;
+            starting.kill();
         }
     }
     machine.serve().await.stop();

@@ -40,8 +40,11 @@ pub struct Process {
     pub client: Client,
     /// How long it took until calls were welcome.
     pub start: Duration,
-    running: Running,
+    starting: Starting,
 }
+
+/// A server that may not even listen yet.
+pub struct Starting(Running);
 
 /// A key as its owner has it.
 pub struct Key {
@@ -133,20 +136,17 @@ impl Machine {
 
     /// Starts a server here, which listens but may not be ready.
     pub fn launch(&self, environment: &[(&str, &str)]) -> Process {
-        let running = Running::start(&mut self.server(environment));
+        let Starting(running) = self.start(environment);
         Process {
             client: Client::new(running.address().parse().unwrap()),
             start: Duration::ZERO,
-            running,
+            starting: Starting(running),
         }
     }
 
-    /// Starts a server here and kills it after a while, ready or not.
-    pub async fn kill_after(&self, time: Duration) {
-        let mut running = Running::start(&mut self.server(&[]));
-        tokio::time::sleep(time).await;
-        running.signal("KILL");
-        running.ended();
+    /// Starts a server here and waits for nothing.
+    pub fn start(&self, environment: &[(&str, &str)]) -> Starting {
+        Starting(Running::start(&mut self.server(environment)))
     }
 
     /// The command of a server here.
@@ -178,16 +178,35 @@ impl Process {
     }
 
     /// Ends it as the kernel does when memory runs out.
-    pub fn kill(mut self) {
-        self.running.signal("KILL");
-        self.running.ended();
+    pub fn kill(self) {
+        self.starting.kill();
     }
 
     /// Ends it as a supervisor does.
     pub fn stop(mut self) {
-        self.running.signal("TERM");
-        let (status, errors) = self.running.ended();
+        let running = &mut self.starting.0;
+        running.signal("TERM");
+        let (status, errors) = running.ended();
         assert_eq!((status.code(), errors.as_str()), (Some(0), ""));
+    }
+
+    /// Waits until it was killed.
+    pub async fn died(self) {
+        self.starting.died().await;
+    }
+}
+
+impl Starting {
+    pub fn kill(mut self) {
+        self.0.signal("KILL");
+        self.0.ended();
+    }
+
+    /// Waits until it was killed.
+    pub async fn died(mut self) {
+        until("the process dies", async || self.0.is_over()).await;
+        let (status, errors) = self.0.ended();
+        assert_eq!(status.code(), None, "{errors}");
     }
 }
 

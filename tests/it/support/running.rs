@@ -55,6 +55,11 @@ impl Running {
         assert!(killed.success());
     }
 
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end; what it said on stderr.
     pub fn ended(&mut self) -> (ExitStatus, String) {
         let began = Instant::now();
