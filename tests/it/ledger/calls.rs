@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::Value;
 
 use crate::provider::{self, EventStream, Script, Usage, completion, sse};
@@ -63,6 +64,9 @@ pub fn number_of(seen: &provider::Seen) -> usize {
 
 /// What the provider answers: some at once, some after a while, some bit by bit.
 pub fn answer(seen: &provider::Seen) -> Script {
+    if seen.method != Method::POST {
+        return provider::honest(seen);
+    }
     let number = number_of(seen);
     let usage = usage(number);
     let pause = Duration::from_millis(u64::try_from(number % 13).unwrap());
