@@ -33,6 +33,8 @@ mod recover;
 mod refusals;
 mod reserve;
 mod slice;
+#[cfg(test)]
+mod tests;
 
 pub use budget::Budget;
 pub use cover::Cover;
@@ -105,7 +107,7 @@ impl Ledger {
         let beside = TaskTracker::new();
         beside.spawn(Arc::clone(&self.journal).run(booked.clone()));
         let flusher = beside.spawn(Flusher::new(&self).run(lent.clone()));
-        tokio::join!(self.lend(&stop), self.keep(&stop));
+        tokio::join!(self.lend(&stop), self.keep(&stop), self.adopt(&stop));
         lent.cancel();
         match flusher.await {
             Ok(true) => self.leave().await,

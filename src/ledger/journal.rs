@@ -17,6 +17,8 @@ use uuid::Uuid;
 use crate::domain::tenant::CallId;
 
 mod blank;
+mod booked;
+mod calls;
 mod decode;
 mod directory;
 mod disk;
@@ -33,6 +35,7 @@ mod quarantine;
 mod reader;
 mod record;
 mod replay;
+mod run;
 mod scan;
 mod segment;
 mod sync;
@@ -48,8 +51,8 @@ pub use reader::{Batch, Position, Reader};
 pub use record::{Closing, Drawn, Opening};
 pub use replay::{Remains, Replay, Replayed, Which};
 
+use booked::Inherited;
 use directory::Directory;
-use keeper::Inherited;
 use log::Readable;
 use sync::Outcome;
 use writer::Writer;
@@ -106,6 +109,8 @@ pub struct Journal {
     outcome: watch::Sender<Outcome>,
     /// Segments of the last process, the oldest first.
     inherited: Mutex<Vec<Inherited>>,
+    /// Damaged places of others.
+    held: Mutex<Vec<Directory>>,
     /// Whether all that the last process left is in the store.
     is_settled_in: AtomicBool,
     is_stopping: AtomicBool,

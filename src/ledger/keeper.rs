@@ -74,7 +74,7 @@ impl Ledger {
 
     /// Gives back the room of budgets that nobody uses, asks for answers that were not heard, and
     /// forgets what has nothing in it.
-    fn tidy(&self) {
+    pub(super) fn tidy(&self) {
         let now = self.clock.now();
         let mut budgets = self.budgets.lock();
         for budget in budgets.values() {

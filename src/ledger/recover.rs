@@ -2,7 +2,10 @@
 //! ended, and those that nobody settled, as interrupted. Then their leases close, and what was left
 //! of them is free again.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::Ledger;
 use super::journal::{Closing, Opening, Predecessor, Remains, Replay, Replayed, Which};
@@ -14,6 +17,8 @@ use crate::store::{Db, StoreError, leases};
 const BATCH: usize = 4096;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often it is looked whether a neighbour died.
+const ADOPT_EVERY: Duration = Duration::from_secs(10);
 
 /// Why calls cannot be admitted.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,23 @@ impl Ledger {
             self.succeed(predecessor).await?;
         }
         Ok(())
+    }
+
+    /// Until `stop`, does the same for processes that shared this one's data directory and died.
+    pub(super) async fn adopt(&self, stop: &CancellationToken) {
+        let adopting = async {
+            loop {
+                tokio::time::sleep(ADOPT_EVERY).await;
+                let journal = Arc::clone(&self.journal);
+                let orphans = tokio::task::spawn_blocking(move || journal.orphans()).await;
+                for orphan in orphans.unwrap_or_default() {
+                    if let Err(error) = self.succeed(orphan).await {
+                        tracing::error!(%error, "what a process left behind could not be booked");
+                    }
+                }
+            }
+        };
+        stop.run_until_cancelled(adopting).await;
     }
 
     async fn succeed(&self, predecessor: Predecessor) -> Result<(), RecoverError> {

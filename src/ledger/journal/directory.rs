@@ -50,6 +50,11 @@ impl Directory {
         replace(&path, text.as_bytes()).map_err(OpenError::at(&path))
     }
 
+    /// Whether nobody has ever written to it.
+    pub(super) fn is_new(&self) -> bool {
+        self.epoch == 0 && self.segments().is_ok_and(|segments| segments.is_empty())
+    }
+
     /// Its segments, in order.
     pub(super) fn segments(&self) -> io::Result<Vec<Segment>> {
         let mut numbers = Vec::new();

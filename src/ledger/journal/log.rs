@@ -43,13 +43,12 @@ impl Extent {
     }
 
     /// Takes back what is behind that.
-    pub(super) fn cut(&mut self) {
+    pub(super) fn cut(&mut self) -> io::Result<()> {
         let end = self.next();
-        if end < self.segment.bytes
-            && let Err(error) = self.segment.cut(end)
-        {
-            tracing::warn!(%error, journal.segment = self.segment.number, "a journal segment could not be cut");
+        if end < self.segment.bytes {
+            self.segment.cut(end)?;
         }
+        Ok(())
     }
 }
 

@@ -1,7 +1,8 @@
 //! How a journal begins: the first place that nobody has, and all that dead processes left there and
 //! beside it.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
@@ -9,9 +10,9 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
+use super::booked::Inherited;
 use super::directory::{self, Directory};
 use super::disk::{Disk, Local};
-use super::keeper::Inherited;
 use super::segment::Segment;
 use super::sync::Outcome;
 use super::writer::Writer;
@@ -42,6 +43,9 @@ impl Journal {
     ) -> Result<(Arc<Self>, Vec<Predecessor>), OpenError> {
         let places = data_dir.join("journal");
         let mut directory = first_free(&places)?;
+        for made in [data_dir, &places] {
+            directory::sync(made).map_err(OpenError::at(made))?;
+        }
         let mark = mark::read(&directory.path);
         let inherited = inherit(&directory)?;
         directory.begin_epoch()?;
@@ -50,8 +54,33 @@ impl Journal {
         let journal = Arc::new(Self::new(disk, directory, options, inherited, last));
         journal.tidy(Instant::now());
         let mut predecessors = vec![Predecessor::own(&journal, numbers, mark)];
-        predecessors.extend(siblings(&places));
+        predecessors.extend(journal.orphans());
         Ok((journal, predecessors))
+    }
+
+    /// What processes left beside this one that are gone by now.
+    pub fn orphans(self: &Arc<Self>) -> Vec<Predecessor> {
+        let adopt = |path: PathBuf| {
+            let adopted = self.adopt(&path);
+            adopted.unwrap_or_else(|error| {
+                tracing::error!(%error, "a journal that a process left behind cannot be read");
+                None
+            })
+        };
+        places(&self.directory.path).filter_map(adopt).collect()
+    }
+
+    fn adopt(self: &Arc<Self>, path: &Path) -> Result<Option<Predecessor>, OpenError> {
+        let Some(directory) = Directory::claim(path)? else {
+            return Ok(None);
+        };
+        let sibling = if directory.is_new() {
+            // Whoever wanted it has taken another.
+            directory.remove().map(|()| None)
+        } else {
+            Predecessor::sibling(self, directory).map(Some)
+        };
+        sibling.map_err(OpenError::at(path))
     }
 
     fn new(
@@ -79,6 +108,7 @@ impl Journal {
             syncing: Mutex::new(()),
             outcome: watch::Sender::new(Outcome::default()),
             inherited: Mutex::new(inherited.collect()),
+            held: Mutex::default(),
             is_settled_in: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
         }
@@ -96,6 +126,11 @@ impl Journal {
         drop(inherited);
         self.is_settled_in.store(true, Ordering::Release);
         self.write_mark();
+    }
+
+    /// Keeps others from adopting what has to wait for a person.
+    pub(super) fn hold(&self, place: Directory) {
+        self.held.lock().push(place);
     }
 }
 
@@ -124,23 +159,16 @@ fn inherit(directory: &Directory) -> Result<Vec<Segment>, OpenError> {
     Ok(inherited)
 }
 
-/// What nobody holds beside our own place. One that cannot be read waits for a person.
-fn siblings(places: &Path) -> Vec<Predecessor> {
-    let entries = places.read_dir().into_iter().flatten().flatten();
-    let named = entries.filter(|entry| {
-        let name = entry.file_name();
-        name.to_str()
-            .is_some_and(|name| name.parse::<u32>().is_ok())
-    });
-    let adopt = |path: &Path| -> Result<Option<Predecessor>, OpenError> {
-        let directory = Directory::claim(path)?;
-        let adopted = directory.map(Predecessor::sibling).transpose();
-        adopted.map_err(OpenError::at(path))
-    };
-    let adopted = named.filter_map(|entry| {
-        adopt(&entry.path())
-            .inspect_err(|error| tracing::error!(%error, "a journal that a process left behind cannot be read"))
-            .unwrap_or_default()
-    });
-    adopted.collect()
+/// The places beside `own`.
+fn places(own: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = own.parent().map(Path::read_dir);
+    let paths = entries.into_iter().flatten().flatten().flatten();
+    let paths = paths.map(|entry| entry.path());
+    let own = own.to_owned();
+    paths.filter(move |path| *path != own && is_place(path))
+}
+
+fn is_place(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str);
+    name.is_some_and(|name| name.parse::<u32>().is_ok())
 }

@@ -20,15 +20,9 @@ pub struct Predecessor {
     directory: PathBuf,
     segments: Vec<u32>,
     mark: Place,
-    keeper: Keeper,
-}
-
-/// Who has its files.
-enum Keeper {
-    /// This process goes on in the same directory.
-    Heir(Arc<Journal>),
-    /// A directory that nobody goes on in.
-    Nobody(Directory),
+    heir: Arc<Journal>,
+    /// Its directory, unless that is the heir's own.
+    place: Option<Directory>,
 }
 
 impl Predecessor {
@@ -41,12 +35,13 @@ impl Predecessor {
             directory: directory.path.clone(),
             segments,
             mark,
-            keeper: Keeper::Heir(Arc::clone(journal)),
+            heir: Arc::clone(journal),
+            place: None,
         }
     }
 
     /// What is left of another directory.
-    pub(super) fn sibling(directory: Directory) -> io::Result<Self> {
+    pub(super) fn sibling(journal: &Arc<Journal>, directory: Directory) -> io::Result<Self> {
         let number = |segment: Segment| segment.number;
         Ok(Self {
             instance: directory.instance,
@@ -54,7 +49,8 @@ impl Predecessor {
             directory: directory.path.clone(),
             segments: directory.segments()?.into_iter().map(number).collect(),
             mark: mark::read(&directory.path),
-            keeper: Keeper::Nobody(directory),
+            heir: Arc::clone(journal),
+            place: Some(directory),
         })
     }
 
@@ -80,13 +76,11 @@ impl Predecessor {
     /// Everything that a replay gave out is in the store: it may be deleted. Damaged segments, and
     /// those before them, stay until the damage is accepted, and are read again at the next start.
     pub fn retire(self, remains: &Remains) -> io::Result<()> {
-        match self.keeper {
-            Keeper::Heir(journal) => {
-                journal.release(remains.damaged_through);
-                Ok(())
-            }
-            Keeper::Nobody(directory) if remains.damaged_through.is_none() => directory.remove(),
-            Keeper::Nobody(_) => Ok(()),
+        match self.place {
+            None => self.heir.release(remains.damaged_through),
+            Some(place) if remains.damaged_through.is_none() => place.remove()?,
+            Some(place) => self.heir.hold(place),
         }
+        Ok(())
     }
 }

@@ -5,13 +5,9 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::writer::Writer;
-use super::{Durability, Journal, JournalError, Synced, Written};
-
-/// Records wait this long for others, unless somebody waits for them.
-const GATHER: Duration = Duration::from_millis(4);
+use super::{Journal, JournalError, Synced, Written};
 
 /// How far the log is on the disk, for those who wait.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +34,7 @@ impl Journal {
             writer.abandon(error);
             let is_rehoused = writer.rehouse().is_ok();
             drop(writer);
+            self.to_tidy.notify_one();
             if is_rehoused && let Err(error) = self.try_sync() {
                 self.writer.lock().abandon(error);
             }
@@ -58,27 +55,6 @@ impl Journal {
     fn announce(&self) {
         let outcome = self.writer.lock().outcome();
         self.outcome.send_replace(outcome);
-    }
-
-    /// Syncs whenever there is something to sync, until the journal stops.
-    pub(super) fn keep_synced(&self) {
-        let pause = match self.options.durability {
-            Durability::Process => GATHER,
-            Durability::Disk => Duration::ZERO,
-        };
-        while self.wait_for_records() {
-            std::thread::sleep(pause);
-            self.sync();
-        }
-    }
-
-    /// Waits until something is written; then true, unless the journal stops and nothing is.
-    fn wait_for_records(&self) -> bool {
-        let mut writer = self.writer.lock();
-        while !writer.is_dirty && !self.is_stopping() {
-            self.to_sync.wait(&mut writer);
-        }
-        writer.is_dirty
     }
 
     pub(super) fn wait_for(&self, written: Written) -> Synced {

@@ -7,12 +7,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::calls::Open;
 use super::disk::Disk;
 use super::frame::{self, HEAD, MOST_BODY, Place};
-use super::log::Log;
+use super::log::{Extent, Log};
 use super::reader::Position;
 use super::segment::Segment;
-use super::{Backlog, Closing, JournalError, Opening, Written, encode};
+use super::{Backlog, JournalError, Written};
 use crate::domain::tenant::CallId;
 use crate::killpoint::{self, Killpoint};
 
@@ -29,36 +30,28 @@ pub(super) struct Writer {
     pub(super) superseded: Vec<Segment>,
     /// Why there is no spare segment.
     pub(super) lack: Option<JournalError>,
+    /// Where the log ends.
     pub(super) end: u64,
     /// Up to where the log is on the disk.
     pub(super) synced: u64,
     pub(super) synced_place: Place,
     /// What is behind that, to be written anew if the disk fails. New records are made at its end.
     pub(super) unsynced: Vec<u8>,
+    /// Whether a sync is due.
     pub(super) is_dirty: bool,
     /// Why calls are refused until a sync succeeds.
     pub(super) failure: Option<JournalError>,
     pub(super) open: HashMap<CallId, Open>,
-    reserved: u64,
-    settled: u64,
+    /// What is promised to all open calls together.
+    pub(super) reserved: u64,
+    pub(super) settled: u64,
     marked: Position,
+    /// Whether the keeper has work that should not wait.
     pub(super) wants_spare: bool,
-}
-
-/// A call whose end is not written yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Open {
-    /// Where in the log its intent is.
-    pub(super) at: u64,
-    bytes: usize,
-    /// What is reserved for its end.
-    room: u64,
-    delivered: i64,
 }
 
 /// What a call and its end need, if there is nothing unusual about it.
 const TYPICAL_CALL: u64 = 2048;
-const LARGEST_PROGRESS: usize = HEAD + 32;
 
 impl Writer {
     pub(super) fn new(disk: Arc<dyn Disk>, segment_bytes: u64) -> Self {
@@ -84,83 +77,6 @@ impl Writer {
         }
     }
 
-    pub(super) fn intend(&mut self, opening: &Opening) -> Result<Written, JournalError> {
-        self.admits()?;
-        let start = self.unsynced.len();
-        encode::intent(&mut self.unsynced, opening);
-        let bytes = self.unsynced.len() - start;
-        let room = (bytes + encode::MOST_CLOSING) as u64;
-        let written = self.put(start, room)?;
-        let open = Open {
-            at: self.end - bytes as u64,
-            bytes,
-            room,
-            delivered: 0,
-        };
-        self.forget(opening.id);
-        self.open.insert(opening.id, open);
-        self.reserved += room;
-        Ok(written)
-    }
-
-    pub(super) fn progress(&mut self, id: CallId, delivered: i64) -> Result<Written, JournalError> {
-        if let Some(open) = self.open.get_mut(&id) {
-            open.delivered = open.delivered.max(delivered);
-        }
-        self.admits()?;
-        let start = self.unsynced.len();
-        encode::progress(&mut self.unsynced, id, delivered);
-        self.put(start, 0)
-    }
-
-    pub(super) fn settle(
-        &mut self,
-        opening: &Opening,
-        closing: &Closing,
-    ) -> Result<Written, JournalError> {
-        let room = self.open.get(&opening.id).map_or(0, |open| open.room);
-        self.reserved = self.reserved.saturating_sub(room);
-        let start = self.unsynced.len();
-        encode::settle(&mut self.unsynced, opening, closing);
-        let written = self.put(start, 0);
-        if written.is_ok() {
-            self.open.remove(&opening.id);
-            self.settled += 1;
-        } else {
-            self.reserved += room;
-        }
-        written
-    }
-
-    pub(super) fn forget(&mut self, id: CallId) {
-        if let Some(open) = self.open.remove(&id) {
-            self.reserved = self.reserved.saturating_sub(open.room);
-        }
-    }
-
-    /// Writes what is known of an open call once more, where the log ends now. Takes no new segment.
-    pub(super) fn carry(&mut self, id: CallId) -> io::Result<()> {
-        let Some(open) = self.open.get(&id).copied() else {
-            return Ok(());
-        };
-        let body = self.log.read(open.at, open.bytes)?;
-        if !self.fits((open.bytes + LARGEST_PROGRESS) as u64) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let start = self.unsynced.len();
-        frame::begin(&mut self.unsynced);
-        self.unsynced.extend_from_slice(&body);
-        self.put(start, 0).map_err(io::Error::other)?;
-        if let Some(carried) = self.open.get_mut(&id) {
-            carried.at = self.end - open.bytes as u64;
-        }
-        if open.delivered > 0 {
-            self.progress(id, open.delivered)
-                .map_err(io::Error::other)?;
-        }
-        Ok(())
-    }
-
     /// Whether new calls may be written down.
     pub(super) fn health(&self) -> Result<(), JournalError> {
         self.admits()?;
@@ -171,10 +87,13 @@ impl Writer {
     }
 
     pub(super) fn backlog(&self) -> Backlog {
-        Backlog {
-            bytes: self.end.saturating_sub(self.marked.at),
-            settled: self.settled.saturating_sub(self.marked.settled),
+        let bytes = self.end.saturating_sub(self.marked.at);
+        if bytes == 0 {
+            // Whatever was lost on the disk waits for nothing.
+            return Backlog::default();
         }
+        let settled = self.settled.saturating_sub(self.marked.settled);
+        Backlog { bytes, settled }
     }
 
     /// Moves the mark, which never goes back.
@@ -196,7 +115,7 @@ impl Writer {
         self.log.place(self.marked.at)
     }
 
-    fn admits(&self) -> Result<(), JournalError> {
+    pub(super) fn admits(&self) -> Result<(), JournalError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
@@ -208,7 +127,7 @@ impl Writer {
 
     /// Writes the record that begins at `start` of the unsynced ones, and leaves `behind` bytes for
     /// what follows from it. A record that cannot be written is as if it had never been made.
-    fn put(&mut self, start: usize, behind: u64) -> Result<Written, JournalError> {
+    pub(super) fn put(&mut self, start: usize, behind: u64) -> Result<Written, JournalError> {
         let put = self.try_put(start, behind);
         if put.is_err() {
             self.unsynced.truncate(start);
@@ -225,8 +144,7 @@ impl Writer {
         let record = self.unsynced.get_mut(start..).unwrap_or_default();
         frame::seal(record, self.synced_place);
         if let Err(error) = self.write(start) {
-            // The place may be bad; what failed halfway stays behind as a torn end.
-            self.rotate().map_err(|_| JournalError::from(error))?;
+            self.leave().map_err(|_| JournalError::from(error))?;
             self.write(start)?;
         }
         self.end += bytes as u64;
@@ -242,6 +160,16 @@ impl Writer {
         extent.segment.write(&*self.disk, record, extent.next())
     }
 
+    /// Goes on in the spare segment because this one cannot be written. What got there although it
+    /// failed must never be taken for a record.
+    fn leave(&mut self) -> Result<(), JournalError> {
+        if self.spare.is_none() {
+            return Err(self.shortage());
+        }
+        self.log.last_mut().map_or(Ok(()), Extent::cut)?;
+        self.rotate()
+    }
+
     fn find_room(&mut self, needed: u64) -> Result<(), JournalError> {
         if self.fits(needed) {
             return Ok(());
@@ -254,7 +182,7 @@ impl Writer {
     }
 
     /// Whether `needed` bytes fit beside what is promised.
-    fn fits(&self, needed: u64) -> bool {
+    pub(super) fn fits(&self, needed: u64) -> bool {
         let current = self.log.last().filter(|_| self.is_housed);
         current.is_some_and(|extent| extent.next() + self.reserved + needed <= extent.segment.bytes)
     }

@@ -93,6 +93,28 @@ fn a_sibling_that_was_not_booked_is_found_again() {
 }
 
 #[test]
+fn a_process_that_dies_later_is_found_when_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let (first, _) = reopen(home.path());
+    let second = reopen(home.path());
+    settle(&second.0, 1).unwrap();
+    assert!(first.orphans().is_empty());
+    drop(second);
+    let orphans = first.orphans();
+    assert_eq!(replay(&orphans[0], Which::Unmarked).0, [1]);
+    assert!(first.orphans().is_empty());
+}
+
+#[test]
+fn a_place_that_nobody_wrote_to_is_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let (first, _) = reopen(home.path());
+    std::fs::create_dir(home.path().join("journal/7")).unwrap();
+    assert!(first.orphans().is_empty());
+    assert_eq!(places(home.path()), ["0"]);
+}
+
+#[test]
 fn room_that_was_made_ahead_is_not_inherited() {
     let home = tempfile::tempdir().unwrap();
     for _ in 0..20 {

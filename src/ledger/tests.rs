@@ -1,0 +1,268 @@
+//! Calls against a real store and a real journal, on disks that fail.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use super::journal::{Disk, Durability, Local, Options};
+use super::*;
+use crate::domain::key::SecretHash;
+use crate::domain::limits::Limits;
+use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId, ScopeId};
+use crate::domain::time::Timestamp;
+use crate::domain::usage::{Ending, Source, Usage};
+use crate::store::ledger_check;
+
+/// A disk that takes nothing while it is broken.
+#[derive(Default)]
+struct Fragile(AtomicBool);
+
+impl Fragile {
+    fn set_broken(&self, is_broken: bool) {
+        self.0.store(is_broken, Ordering::Release);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.0.load(Ordering::Acquire) {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        Ok(())
+    }
+}
+
+impl Disk for Fragile {
+    fn allocate(&self, file: &File, bytes: u64) -> io::Result<()> {
+        self.check()?;
+        Local.allocate(file, bytes)
+    }
+
+    fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.check()?;
+        Local.write(file, bytes, offset)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.check()?;
+        Local.sync(file)
+    }
+}
+
+/// A running ledger.
+struct Running {
+    ledger: Arc<Ledger>,
+    disk: Arc<Fragile>,
+    stop: CancellationToken,
+    ended: tokio::task::JoinHandle<()>,
+    _directory: TempDir,
+}
+
+impl Running {
+    async fn start(durability: Durability) -> Self {
+        let directory = TempDir::new().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("t.db").display());
+        let db = Db::connect(&url).await.unwrap();
+        db.migrate().await.unwrap();
+        let options = Options {
+            durability,
+            max_bytes: 4 * 1024 * 1024,
+        };
+        let disk = Arc::new(Fragile::default());
+        let opened = Journal::open_on(Arc::clone(&disk) as _, directory.path(), options);
+        let (journal, predecessors) = opened.unwrap();
+        let ledger = Ledger::new(db, Clock::default(), journal);
+        ledger.open(predecessors).await.unwrap();
+        let stop = CancellationToken::new();
+        let ended = TaskTracker::new().spawn(Arc::clone(&ledger).run(stop.clone()));
+        Self {
+            ledger,
+            disk,
+            stop,
+            ended,
+            _directory: directory,
+        }
+    }
+
+    async fn cover(&self, limits: Limits) -> Arc<Cover> {
+        let scope = ScopeId::Key(KeyId::new());
+        self.ledger.cover(scope, &limits, 0).await.unwrap()
+    }
+
+    async fn hold(&self, need: &Need, cover: &Arc<Cover>) -> Result<Hold, Shortage> {
+        let room = self.ledger.reserve(need, &[Arc::clone(cover)]).await?;
+        Ok(self.ledger.hold(intent(), need, room))
+    }
+
+    async fn sent(&self, need: &Need, cover: &Arc<Cover>) -> Hold {
+        let mut hold = self.hold(need, cover).await.unwrap();
+        hold.dispatch().await.unwrap();
+        hold
+    }
+
+    /// Ends it, and proves the books.
+    async fn stop(self) -> Arc<Ledger> {
+        self.stop.cancel();
+        self.ended.await.unwrap();
+        assert_eq!(ledger_check::verify(&self.ledger.db).await.unwrap(), []);
+        self.ledger
+    }
+}
+
+fn intent() -> Intent {
+    Intent {
+        id: CallId::new(),
+        at: Timestamp(0),
+        started: Instant::now(),
+        organisation_id: OrganisationId::new(),
+        project_id: ProjectId::new(),
+        key_id: KeyId::new(),
+        secret: SecretHash([0; 32]),
+        provider: "mock".into(),
+        model: "m".to_owned(),
+        upstream_model: "m".to_owned(),
+        endpoint: "chat.completions",
+        is_stream: false,
+        prompt_estimate: 10,
+        price: None,
+    }
+}
+
+fn need(prompt: i64, cap: i64) -> Need {
+    Need {
+        prompt,
+        choices: 1,
+        cap,
+        price: None,
+    }
+}
+
+fn a_day(requests: u32) -> Limits {
+    Limits {
+        requests_per_day: Some(requests),
+        ..Limits::default()
+    }
+}
+
+fn reported(total: i64) -> Ending {
+    let usage = Usage {
+        input: total,
+        total,
+        ..Usage::default()
+    };
+    Ending::Ran {
+        usage: Some(usage),
+        delivered: 0,
+    }
+}
+
+/// What the budget of `cover` says is used and held.
+fn used_and_held(cover: &Cover) -> (i64, i64) {
+    cover.budgets()[0].slice().used_and_held()
+}
+
+async fn booked(ledger: &Ledger) -> i64 {
+    let Db::Sqlite(pools) = &ledger.db else {
+        return 0;
+    };
+    let count = sqlx::query_scalar("SELECT COUNT(*) FROM events");
+    count.fetch_one(pools.writer()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_settled_call_is_charged_and_what_it_held_goes_back() {
+    let running = Running::start(Durability::Process).await;
+    let cover = running.cover(a_day(5)).await;
+    let hold = running.sent(&need(100, 100), &cover).await;
+    assert_eq!(used_and_held(&cover), (0, 1));
+    let settled = hold.settle(reported(70), Report::default()).unwrap();
+    assert_eq!(settled.charge.source, Source::Reported);
+    assert!(settled.keeping.is_none());
+    assert_eq!(used_and_held(&cover), (1, 0));
+    let ledger = running.stop().await;
+    assert_eq!(booked(&ledger).await, 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_unsent_leaves_nothing_and_a_sent_one_its_estimate() {
+    let running = Running::start(Durability::Process).await;
+    let cover = running.cover(a_day(5)).await;
+    drop(running.hold(&need(100, 100), &cover).await.unwrap());
+    assert_eq!(used_and_held(&cover), (0, 0));
+    drop(running.sent(&need(100, 100), &cover).await);
+    assert_eq!(used_and_held(&cover), (1, 0));
+    let ledger = running.stop().await;
+    assert_eq!(booked(&ledger).await, 1);
+}
+
+#[tokio::test]
+async fn a_call_draws_from_all_budgets_or_from_none() {
+    let running = Running::start(Durability::Process).await;
+    let (wide, narrow) = (
+        running.cover(a_day(100)).await,
+        running.cover(a_day(1)).await,
+    );
+    let both = [Arc::clone(&wide), Arc::clone(&narrow)];
+    let one = need(100, 100);
+    let _first = running.sent(&one, &narrow).await;
+    let refused = running.ledger.reserve(&one, &both).await;
+    let Err(Shortage::Held(budget)) = refused else {
+        panic!("the narrow budget has no room");
+    };
+    assert_eq!(budget.row, narrow.budgets()[0].row);
+    assert_eq!(used_and_held(&wide), (0, 0));
+}
+
+#[tokio::test]
+async fn with_disk_the_end_waits_for_the_disk() {
+    let running = Running::start(Durability::Disk).await;
+    let cover = running.cover(a_day(5)).await;
+    let hold = running.sent(&need(100, 100), &cover).await;
+    let settled = hold.settle(reported(70), Report::default()).unwrap();
+    settled.keeping.unwrap().await.unwrap();
+    let ledger = running.stop().await;
+    assert_eq!(booked(&ledger).await, 1);
+}
+
+#[tokio::test]
+async fn an_end_that_no_disk_takes_is_booked_before_it_is_seen_and_no_call_begins_meanwhile() {
+    let running = Running::start(Durability::Process).await;
+    let cover = running.cover(a_day(5)).await;
+    let (one, other) = (need(100, 100), need(1, 1));
+    let hold = running.sent(&one, &cover).await;
+    running.disk.set_broken(true);
+    let mut early = running.hold(&other, &cover).await.unwrap();
+    assert_eq!(early.dispatch().await, Err(Unavailable));
+    assert!(early.settle(reported(1), Report::default()).is_none());
+    let settled = hold.settle(reported(70), Report::default()).unwrap();
+    let refused = running.hold(&other, &cover).await;
+    assert!(matches!(refused, Err(Shortage::Unavailable)));
+    settled.keeping.unwrap().await.unwrap();
+    assert_eq!(booked(&running.ledger).await, 1);
+    running.disk.set_broken(false);
+    let mended = async {
+        while running.ledger.health().is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), mended)
+        .await
+        .unwrap();
+    drop(running.sent(&other, &cover).await);
+    assert_eq!(used_and_held(&cover), (2, 0));
+    let ledger = running.stop().await;
+    assert_eq!(booked(&ledger).await, 2);
+}
+
+#[tokio::test]
+async fn a_budget_that_nobody_uses_gives_its_room_back_and_is_forgotten() {
+    let running = Running::start(Durability::Process).await;
+    let cover = running.cover(a_day(5)).await;
+    drop(running.sent(&need(1, 1), &cover).await);
+    drop(cover);
+    let ledger = running.stop().await;
+    assert_eq!(ledger.budgets.lock().len(), 1);
+    ledger.tidy();
+    assert_eq!(ledger.budgets.lock().len(), 0);
+}
