@@ -6,15 +6,18 @@ mod calls;
 #[cfg(feature = "killpoints")]
 mod kill_points;
 mod kills;
+mod leases;
 mod load;
+mod lost;
 mod persistent;
 mod quotas;
 mod site;
+mod store_away;
 
 use std::time::{Duration, Instant};
 
-/// How long a wait may take before the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a wait may take before the test fails: longer than a lease lives.
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// How often something is done: `few` times, or `many` in a long run.
 fn few_or_many(few: usize, many: usize) -> usize {

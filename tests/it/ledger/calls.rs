@@ -1,7 +1,7 @@
 //! Numbered calls. Each asks for an output cap of its own and is answered with usage of its own, so
 //! that clients, provider and books can be compared call by call.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::Value;
@@ -28,6 +28,8 @@ pub struct Made {
     pub wait: Option<Duration>,
     /// The tokens that it was told, if it saw the end.
     pub usage: Option<Usage>,
+    /// When it was over.
+    pub at: Instant,
 }
 
 /// What the client sends: every second call asks for a stream.
@@ -53,7 +55,7 @@ pub fn held(number: usize) -> i64 {
 /// What it used; no other call used the same. Never more than it holds.
 pub fn usage(number: usize) -> Usage {
     let number = u64::try_from(number).unwrap();
-    Usage::new(1 + number % 150, 1 + number / 150)
+    Usage::new(1 + number % 150, 100 + number / 150)
 }
 
 /// The number of a call that reached the provider.
@@ -89,6 +91,7 @@ pub async fn make(client: &Client, secret: &str, number: usize) -> Made {
         code: String::new(),
         wait: None,
         usage: None,
+        at: Instant::now(),
     };
     let Ok(mut answer) = client.try_open(CHAT, secret, &body(number)).await else {
         return made;
@@ -106,6 +109,7 @@ pub async fn make(client: &Client, secret: &str, number: usize) -> Made {
     } else if is_whole {
         made.read(&text);
     }
+    made.at = Instant::now();
     made
 }
 

@@ -190,6 +190,20 @@ impl Process {
         assert_eq!((status.code(), errors.as_str()), (Some(0), ""));
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        self.starting.0.signal(name);
+    }
+
+    /// Waits until it ends because it cannot go on; what it says.
+    pub async fn failed(mut self) -> String {
+        let running = &mut self.starting.0;
+        until("the process ends", async || running.is_over()).await;
+        let (status, errors) = running.ended();
+        assert_eq!(status.code(), Some(1), "{errors}");
+        errors
+    }
+
     /// Waits until it was killed.
     pub async fn died(self) {
         self.starting.died().await;
