@@ -161,8 +161,14 @@ impl Journal {
 
     /// Everything up to `position` is in the store. Only permits deletion.
     pub fn mark(&self, position: Position) {
-        self.writer.lock().mark(position);
+        let mut writer = self.writer.lock();
+        writer.mark(position);
+        let lacks_room = writer.lack.is_some();
+        drop(writer);
         self.write_mark();
+        if lacks_room {
+            self.to_tidy.notify_one();
+        }
     }
 
     /// Whether a record is marked as in the store.

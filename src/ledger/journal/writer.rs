@@ -110,9 +110,10 @@ impl Writer {
         self.marked
     }
 
-    /// Where the mark is on the disk, if it is anywhere.
+    /// Where the mark is in the files, if it is anywhere. Not beyond what is on the disk: nobody knows
+    /// what a crash puts there instead.
     pub(super) fn marked_place(&self) -> Option<Place> {
-        self.log.place(self.marked.at)
+        self.log.place(self.marked.at.min(self.synced))
     }
 
     pub(super) fn admits(&self) -> Result<(), JournalError> {
@@ -193,8 +194,8 @@ impl Writer {
     }
 
     fn rotate(&mut self) -> Result<(), JournalError> {
-        self.wants_spare = true;
         let segment = self.spare.take().ok_or_else(|| self.shortage())?;
+        self.wants_spare = true;
         killpoint::reach(Killpoint::Rotating);
         self.log.push(segment, self.end, self.end);
         Ok(())

@@ -100,7 +100,7 @@ async fn a_quota_is_used_up_by_all_gateways_together_and_not_passed() {
     let key = app.limited_key(quota(amount)).await;
     let tasks = TaskTracker::new();
     let call = |place: usize| {
-        let client = if place % 2 == 0 {
+        let client = if place.is_multiple_of(2) {
             &app.client
         } else {
             &other.client

@@ -85,7 +85,6 @@ impl Client {
     }
 
     /// `POST`s to a gateway that may be gone at any moment.
-    #[cfg(feature = "killpoints")]
     pub async fn try_post(
         &self,
         path: &str,

@@ -283,7 +283,7 @@ fn check(number: u128, was: Call, found: Option<Call>, is_machine: bool) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if is_long() { 4000 } else { 24 },
+        cases: if is_long() { 1000 } else { 24 },
         max_shrink_iters: 4000,
         ..ProptestConfig::default()
     })]

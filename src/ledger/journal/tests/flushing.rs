@@ -140,6 +140,7 @@ fn a_replay_leaves_out_what_the_mark_says_is_booked_unless_asked_for_all() {
         settle(&journal, number).unwrap();
     }
     let batch = journal.reader().next(2).unwrap();
+    journal.sync();
     journal.mark(batch.end);
     drop(journal);
     let (_journal, found) = reopen(home.path());
