@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Background;
+use super::background::Background;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Gauges;
 

@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Installation;
-use super::running::Running;
 use crate::provider::{EventStream, Gate, Provider, Usage, completion, sse};
 use crate::support::client::{CHAT, Client, Reply, chat_body};
 use crate::support::db::TestDb;
+use crate::support::running::Running;
 
 const STREAM: &str = r#","stream":true,"max_tokens":500"#;
 
