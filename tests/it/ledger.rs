@@ -3,7 +3,7 @@
 
 mod books;
 mod calls;
-#[cfg(feature = "killpoints")]
+#[cfg(debug_assertions)]
 mod kill_points;
 mod kills;
 mod leases;
