@@ -77,6 +77,11 @@ impl MeteredBody {
 
     /// Takes the next frame in; `Pending` only if there is nothing to do before it comes.
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A provider that never pauses would never come to its deadlines.
+        if self.upstream.is_some() && self.lifecycle.is_stopped() {
+            self.fail(&Refusal::ShuttingDown);
+            return Poll::Ready(());
+        }
         let Some(upstream) = &mut self.upstream else {
             return Poll::Ready(());
         };

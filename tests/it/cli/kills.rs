@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Installation;
-use super::running::Running;
 use crate::provider::{EventStream, Gate, Provider, Usage, completion, sse};
 use crate::support::client::{CHAT, Client, Reply, chat_body};
 use crate::support::db::TestDb;
+use crate::support::running::Running;
 
 const STREAM: &str = r#","stream":true,"max_tokens":500"#;
 
@@ -242,7 +242,7 @@ async fn servers_that_come_and_go_share_a_quota_and_lose_no_call() {
 }
 
 /// At each of the places where the program was built to be killed.
-#[cfg(feature = "killpoints")]
+#[cfg(debug_assertions)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_at_any_of_the_named_places_loses_no_call() {
     const POINTS: [&str; 10] = [
