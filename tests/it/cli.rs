@@ -4,6 +4,7 @@ mod config;
 mod dev;
 mod failures;
 mod keys;
+mod ledger;
 mod running;
 mod serve;
 mod tenants;
