@@ -18,6 +18,8 @@ use crate::store::{StoreError, leases};
 
 /// How long a call waits for room that others may give back.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it asks for room that is there, while others are faster or the store is slow.
+const PERSISTENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(160);
 /// What was seen of the store so recently counts as fresh: many calls at once ask it once.
@@ -94,8 +96,10 @@ impl Ledger {
                 }
                 continue;
             }
-            let is_late = now.duration_since(began) >= PATIENCE;
-            if is_late || wants.iter().any(|want| want.is_in_vain(since)) {
+            let waited = now.duration_since(began);
+            let is_late = waited >= PATIENCE;
+            // Room is refused only while it is held: what is there is asked for again.
+            if waited >= PERSISTENCE || wants.iter().any(|want| want.is_in_vain(since)) {
                 let (verdict, budget) = judge(need, &wants, since);
                 if is_late || verdict != Verdict::Soon {
                     return Err(Shortage::new(verdict, budget));

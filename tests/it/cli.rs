@@ -5,6 +5,7 @@ mod dev;
 mod failures;
 mod keys;
 mod kills;
+mod ledger;
 mod serve;
 mod tenants;
 mod usage;

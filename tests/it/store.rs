@@ -6,10 +6,11 @@ use tollgate::domain::quota::{Period, Unit};
 use tollgate::domain::tenant::CallId;
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::Source;
+use tollgate::store::Db;
 use tollgate::store::events::{BudgetDraw, Event};
 use tollgate::store::keys::{self, Key, NewKey};
+use tollgate::store::ledger_check::verify;
 use tollgate::store::organisations::{self, Organisation};
-use tollgate::store::{Db, ledger_check};
 use uuid::Uuid;
 
 /// One statement, as the engine's own tools would run it.
@@ -51,9 +52,11 @@ mod connect;
 mod instance;
 mod keys_of_tenants;
 mod leases;
+mod ledger_check;
 mod organisations_and_projects;
 mod refusals;
 mod schema;
+mod upgrade;
 mod usage;
 
 fn at(text: &str) -> Timestamp {
@@ -154,7 +157,7 @@ fn draw(budget: Uuid, unit: Unit) -> BudgetDraw {
 fn adds_up(db: &Db) -> impl Future<Output = ()> {
     let caller = std::panic::Location::caller();
     async move {
-        let differences = ledger_check::verify(db).await.unwrap();
+        let differences = verify(db).await.unwrap();
         assert_eq!(differences, [], "at {caller}");
     }
 }

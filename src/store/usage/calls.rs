@@ -32,7 +32,7 @@ macro_rules! select {
 pub(in crate::store) const OF_ORGANISATION: &str = select!("");
 pub(in crate::store) const OF_KEY: &str = select!(" AND k.key_id = $6");
 pub(in crate::store) const DAYS: &str = "SELECT DISTINCT day FROM kinds
-    WHERE key_id = $1 AND day > $2 AND day < $3 ORDER BY day DESC";
+    WHERE key_id = $1 AND organisation_id = $2 AND day > $3 AND day < $4 ORDER BY day DESC";
 
 /// Which calls.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,7 +95,7 @@ pub async fn for_each_call(
     query: CallsQuery,
     mut take: impl FnMut(CallRow),
 ) -> Result<(), StoreError> {
-    for (from, to) in spans(db, query).await? {
+    for (from, to) in spans(db, organisation, query).await? {
         // No call's id is nil, so that a range without a mark ends right before its instant.
         let mut mark = (to, CallId(Uuid::nil()));
         loop {
@@ -115,13 +115,17 @@ pub async fn for_each_call(
 
 /// Where to look, newest first. Calls lie in the order of their organisation's, so that those of
 /// one key are looked for only on days when it had some.
-async fn spans(db: &Db, query: CallsQuery) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+async fn spans(
+    db: &Db,
+    organisation: OrganisationId,
+    query: CallsQuery,
+) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
     let (from, to) = (query.from.unwrap_or(BEGINNING), query.to.unwrap_or(END));
     let Some(key) = query.key else {
         return Ok(vec![(from, to)]);
     };
     let days: Vec<(Timestamp,)> = with_pool!(db, |pool| {
-        let days = sqlx::query_as(DAYS).bind(key);
+        let days = sqlx::query_as(DAYS).bind(key).bind(organisation);
         let days = days.bind(from.minus(DAY)).bind(to);
         days.fetch_all(pool).await
     })?;

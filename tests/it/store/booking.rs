@@ -16,6 +16,8 @@ use super::{adds_up, draw, event, key, now, organisation, quota, secret};
 use crate::support::db::{TestDb, on_both_engines};
 
 mod history;
+mod kinds;
+mod names;
 
 on_both_engines!(
     booking_again_changes_nothing,

@@ -16,6 +16,7 @@ on_both_engines!(
     a_range_takes_whole_hours,
     a_deleted_key_keeps_its_name_in_reports,
     calls_come_newest_first_and_all_of_them,
+    calls_of_a_key_are_found_on_all_its_days,
     a_foreign_organisation_sees_nothing,
     refusals_are_counted_by_hour_and_code,
 );
@@ -169,6 +170,40 @@ async fn calls_come_newest_first_and_all_of_them(test: TestDb) {
     let rows = usage::calls(&test.db, acme.id, query).await.unwrap();
     assert_eq!(rows.len(), 25);
     assert!(rows.iter().all(|row| row.key_id == key.id));
+}
+
+async fn calls_of_a_key_are_found_on_all_its_days(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let (key, other) = (
+        key(&test.db, &acme, 1).await,
+        super::key(&test.db, &acme, 2).await,
+    );
+    let hours = [0, 23, 24, 25, 71, 240];
+    let call = |key, hours| Event {
+        at: at("2026-11-18T00:30:00Z").plus(Duration::from_hours(hours)),
+        ..event(key)
+    };
+    let of_key = hours.map(|hours| call(&key, hours));
+    let of_other = (0..240).map(|hours| call(&other, hours));
+    let events: Vec<Event> = of_key.iter().cloned().chain(of_other).collect();
+    events::book(&test.db, Batch::of(&events)).await.unwrap();
+    let seen = async |from: Option<&str>, to: Option<&str>| {
+        let query = CallsQuery {
+            key: Some(key.id),
+            from: from.map(at),
+            to: to.map(at),
+        };
+        let rows = usage::calls(&test.db, acme.id, query).await.unwrap();
+        rows.iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    let ids: Vec<CallId> = of_key.iter().rev().map(|event| event.id).collect();
+    assert_eq!(seen(None, None).await, ids);
+    let from = Some("2026-11-18T00:30:00.000001Z");
+    assert_eq!(seen(from, Some("2026-11-19T01:30:00Z")).await, ids[3..5]);
+    assert_eq!(
+        seen(from, Some("2026-11-19T01:30:00.000001Z")).await,
+        ids[2..5]
+    );
 }
 
 async fn a_foreign_organisation_sees_nothing(test: TestDb) {

@@ -46,7 +46,7 @@ impl Flusher {
     /// Asks, books and returns, each over all budgets in an order of its own.
     async fn run(&self, turns: usize) -> Result<usize, StoreError> {
         let booker = Booker::new(self.db.clone());
-        let mut booked = 0;
+        let mut new = 0;
         for turn in 0..turns {
             let mut draws = self.draws.clone();
             draws.rotate_left(turn * 7);
@@ -59,11 +59,11 @@ impl Flusher {
                 events: &events,
                 returns: &returns,
             };
-            booked += booker.book(batch).await?;
+            new += booker.book(batch).await?;
             let held: Vec<_> = asks.iter().rev().map(|ask| (ask.lease, 1)).collect();
             leases::renew(&self.db, &self.holder, &held, now()).await?;
         }
-        Ok(booked)
+        Ok(new)
     }
 }
 

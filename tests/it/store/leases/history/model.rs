@@ -107,12 +107,11 @@ impl Model {
             return (0, false);
         }
         let granted = (free / (2 * live)).clamp(need, free);
-        let lease = match lease {
-            Some(lease) => lease,
-            None => {
-                self.leases.push(Lease::new(ask, *holder));
-                self.leases.last_mut().unwrap()
-            }
+        let lease = if let Some(lease) = lease {
+            lease
+        } else {
+            self.leases.push(Lease::new(ask, *holder));
+            self.leases.last_mut().unwrap()
         };
         lease.state = State::Open;
         lease.remaining += granted;

@@ -1,0 +1,120 @@
+//! Databases of an earlier release are carried over with all that they hold.
+
+use std::borrow::Cow;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::types::Json;
+use tollgate::domain::quota::Unit;
+use tollgate::domain::tenant::CallId;
+use tollgate::domain::usage::Source;
+use tollgate::store::Db;
+use tollgate::store::events::{self, Batch, Event};
+use tollgate::store::keys::Key;
+use tollgate::store::ledger_check::verify;
+use tollgate::store::usage::{self, CallsQuery, UsageQuery};
+use uuid::Uuid;
+
+use super::{at, draw, event, key, now, organisation, secret};
+use crate::support::db::TestDb;
+
+const POSTGRES: &str = include_str!("../../../migrations/postgres/0001_create_tables.sql");
+const SQLITE: &str = include_str!("../../../migrations/sqlite/0001_create_tables.sql");
+
+const EVENT: &str = "INSERT INTO events VALUES ($1, $2, $3, $4, $5, $6, 'openai', 'gpt-4o',
+    'gpt-4o-2024-11-20', 'chat/completions', 200, NULL, 'reported', TRUE, 1, 10, 20, 30, 4, 5, 1500,
+    100, FALSE, FALSE, 812, 90, $7)";
+const ROLLUP: &str =
+    "INSERT INTO rollups_hourly VALUES ($1, $2, $3, 'gpt-4o', $4, 3, 0, 30, 60, 90,
+    0, 0, 4500)";
+const BUDGET: &str = "INSERT INTO budgets VALUES ($1, 'key', $2, $3, 'month', $4, 1000, $5, 0, $4)";
+
+/// Only the first migration.
+async fn begin(db: &Db) {
+    let step = |sql: &'static str| {
+        let (name, kind) = (Cow::Borrowed("create tables"), MigrationType::Simple);
+        let step = Migration::new(1, name, kind, sql.into_sql_str(), false);
+        Migrator::with_migrations(vec![step])
+    };
+    match db {
+        Db::Postgres(pool) => step(POSTGRES).run(pool).await.unwrap(),
+        Db::Sqlite(pools) => {
+            let mut connection = pools.writer().acquire().await.unwrap();
+            let step = step(SQLITE);
+            step.run_direct(None, &mut *connection, false)
+                .await
+                .unwrap();
+        }
+    }
+}
+
+/// Three calls, one without budgets, as the first release wrote them.
+async fn fill(db: &Db, key: &Key, budgets: [Uuid; 2]) -> Vec<CallId> {
+    let (of, start) = (key.organisation_id, at("2026-11-01T00:00:00Z"));
+    for (id, unit, used) in [
+        (budgets[0], Unit::Tokens, 60),
+        (budgets[1], Unit::Requests, 2),
+    ] {
+        execute!(db, BUDGET, id, key.id, unit, start, used);
+    }
+    let hour = at("2026-11-18T10:00:00Z");
+    execute!(db, ROLLUP, of, key.project_id, key.id, hour);
+    let ids: Vec<CallId> = (0..3).map(|_| CallId::new()).collect();
+    for (n, id) in ids.iter().enumerate() {
+        let budgets = Json(if n == 0 { vec![] } else { budgets.to_vec() });
+        let (project, hash) = (key.project_id, secret(1));
+        execute!(db, EVENT, *id, now(), of, project, key.id, hash, budgets);
+    }
+    ids
+}
+
+async fn books_of_the_first_release_are_carried_over(test: TestDb) {
+    begin(&test.db).await;
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    let budgets = [Uuid::now_v7(), Uuid::now_v7()];
+    let ids = fill(&test.db, &key, budgets).await;
+    test.db.migrate().await.unwrap();
+    assert_eq!(verify(&test.db).await.unwrap(), []);
+    let query = CallsQuery {
+        key: Some(key.id),
+        ..CallsQuery::default()
+    };
+    let calls = usage::calls(&test.db, acme.id, query).await.unwrap();
+    assert!(calls.iter().map(|call| call.id).eq(ids.into_iter().rev()));
+    assert!(calls.iter().all(|call| {
+        let texts = (&*call.model, &*call.provider, call.status, call.source);
+        let numbers = (
+            call.at,
+            call.total_tokens,
+            call.cost_nano,
+            call.first_token_ms,
+        );
+        texts == ("gpt-4o", "openai", 200, Source::Reported)
+            && numbers == (now(), 30, 1500, Some(90))
+    }));
+    let more = Event {
+        budgets: budgets
+            .iter()
+            .zip([Unit::Tokens, Unit::Requests])
+            .map(|(id, unit)| draw(*id, unit))
+            .collect(),
+        ..event(&key)
+    };
+    events::book(&test.db, Batch::of(&[more])).await.unwrap();
+    assert_eq!(verify(&test.db).await.unwrap(), []);
+    let sums = usage::usage(&test.db, acme.id, UsageQuery::default())
+        .await
+        .unwrap();
+    assert_eq!((sums[0].requests, sums[0].total_tokens), (4, 120));
+}
+
+#[tokio::test]
+async fn books_of_the_first_release_are_carried_over_on_sqlite() {
+    books_of_the_first_release_are_carried_over(TestDb::empty_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn books_of_the_first_release_are_carried_over_on_postgres() {
+    books_of_the_first_release_are_carried_over(TestDb::empty_postgres().await).await;
+}
