@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, maybe_done};
+use futures_util::future::maybe_done;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -13,24 +13,26 @@ use tokio_util::task::TaskTracker;
 use crate::cache::Callers;
 use crate::config::{Config, Durability};
 use crate::domain::time::Clock;
-use crate::gateway::{BodyLimits, Capacity, Gateway, Limiters, Upstream};
+use crate::gateway::{Capacity, Limiters, Upstream};
+use crate::ledger::Ledger;
 use crate::ledger::journal::{self, Journal};
-use crate::ledger::{Ledger, RecoverError};
 use crate::lifecycle::Lifecycle;
-use crate::metrics::{Gauges, Metrics};
-use crate::providers::{Catalog, fetch_listings};
+use crate::metrics::Metrics;
+use crate::providers::Catalog;
 use crate::server::Server;
 use crate::store::Db;
 use crate::store::instance::InstanceLock;
-use crate::tokenizer::Tokenizer;
 
+mod audit;
+mod background;
+mod gauges;
 mod watch;
+
+use audit::Audit;
+use background::Background;
 
 /// Streams that were told to end get this long to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// Booking what earlier processes left seldom takes this long; longer, and probes are answered
-/// meanwhile.
-const OPENING: Duration = Duration::from_secs(5);
 
 /// A gateway that is ready to run, even while its store is away.
 pub struct App {
@@ -43,22 +45,6 @@ pub struct App {
     background: Background,
     /// The right to serve.
     lock: InstanceLock,
-}
-
-/// What has to end before calls are welcome.
-type Opening = BoxFuture<'static, Result<(), RecoverError>>;
-
-/// What runs beside the calls.
-struct Background {
-    db: Db,
-    ledger: Arc<Ledger>,
-    /// What is left of that, if the store was away or there was much to book.
-    opening: Option<Opening>,
-    clock: Clock,
-    callers: Arc<Callers>,
-    catalog: Arc<Catalog>,
-    upstream: Arc<Upstream>,
-    capacity: Arc<Capacity>,
 }
 
 impl App {
@@ -75,7 +61,7 @@ impl App {
         let background = Background {
             db: db.clone(),
             ledger: Arc::clone(&ledger),
-            opening: begin(&db, Box::pin(opening)).await?,
+            opening: background::begin(&db, Box::pin(opening)).await?,
             clock,
             callers,
             catalog: Arc::new(Catalog::build(config)?),
@@ -84,9 +70,10 @@ impl App {
                 config.server.max_connections,
                 config.server.max_buffered_bytes,
             ),
+            audit: Audit::default(),
         };
         let metrics = Metrics::new();
-        metrics.collect(gauges(&lifecycle, &background));
+        metrics.collect(gauges::of(&lifecycle, &background));
         let gateway = background.gateway(config, &lifecycle, &metrics);
         Ok(Self {
             server: Server::new(&config.server, gateway.router(), &lifecycle),
@@ -156,17 +143,6 @@ fn options(config: &Config) -> journal::Options {
     }
 }
 
-/// Opens what is there at once; answers what takes longer.
-async fn begin(db: &Db, mut opening: Opening) -> Result<Option<Opening>, RecoverError> {
-    if !watch::migrate(db).await? {
-        return Ok(Some(opening));
-    }
-    match tokio::time::timeout(OPENING, &mut opening).await {
-        Ok(opened) => opened.map(|()| None),
-        Err(_) => Ok(Some(opening)),
-    }
-}
-
 /// Serves to the end: first all calls may finish, those without a client too; then streams are told
 /// to end; then all is cut.
 async fn serve(
@@ -195,107 +171,5 @@ async fn serve(
         server.cut();
         // What is cut settles as it is dropped, and only then is everything there to be booked.
         serving.await;
-    }
-}
-
-/// What the process knows about itself, for whoever reads the metrics.
-fn gauges(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges {
-    let (ready, detached) = (Arc::clone(lifecycle), Arc::clone(lifecycle));
-    let callers = Arc::clone(&background.callers);
-    let [healthy, bytes, waiting] = [(); 3].map(|()| Arc::clone(&background.ledger));
-    let capacity = Arc::clone(&background.capacity);
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    Gauges::default()
-        .with("ready", "1 if calls are welcome", move || {
-            i64::from(ready.is_ready())
-        })
-        .with(
-            "calls_in_flight",
-            "Calls that are not over, those without their client included",
-            move || count(capacity.calls()),
-        )
-        .with(
-            "calls_without_client",
-            "Calls that go on although their client left",
-            move || count(detached.detached()),
-        )
-        .with(
-            "cached_keys",
-            "Keys in memory, unknown ones included",
-            move || count(callers.len()),
-        )
-        .with(
-            "journal_healthy",
-            "1 if calls can be written down",
-            move || i64::from(healthy.health().is_ok()),
-        )
-        .with(
-            "journal_unbooked_bytes",
-            "Bytes of the journal that the database does not have",
-            move || i64::try_from(bytes.backlog().bytes).unwrap_or(i64::MAX),
-        )
-        .with(
-            "journal_unbooked_calls",
-            "Calls that ended and that the database does not have",
-            move || i64::try_from(waiting.backlog().settled).unwrap_or(i64::MAX),
-        )
-}
-
-impl Background {
-    fn gateway(
-        &self,
-        config: &Config,
-        lifecycle: &Arc<Lifecycle>,
-        metrics: &Arc<Metrics>,
-    ) -> Gateway {
-        Gateway {
-            clock: self.clock.clone(),
-            callers: Arc::clone(&self.callers),
-            catalog: Arc::clone(&self.catalog),
-            ledger: Arc::clone(&self.ledger),
-            tokenizer: Tokenizer::new(),
-            upstream: Arc::clone(&self.upstream),
-            lifecycle: Arc::clone(lifecycle),
-            metrics: Arc::clone(metrics),
-            capacity: Arc::clone(&self.capacity),
-            body_limits: BodyLimits {
-                bytes: config.server.max_body_bytes,
-                time: config.server.body_timeout,
-            },
-            default_max_output_tokens: config.quota.default_max_output_tokens,
-        }
-    }
-
-    /// The store is there: calls are welcome.
-    fn admit(&self, lifecycle: &Lifecycle) {
-        self.callers.open();
-        lifecycle.set_ready(true);
-    }
-
-    /// Opens the store if it was away, then keeps fresh what calls rely on. Ends only if this process
-    /// must not serve.
-    async fn run(mut self, lifecycle: Arc<Lifecycle>) -> anyhow::Result<()> {
-        if let Some(opening) = self.opening.take() {
-            opening.await.inspect_err(|_| lifecycle.stop_now())?;
-            self.admit(&lifecycle);
-        }
-        let Self {
-            db, ledger, clock, ..
-        } = self;
-        let watching = async {
-            tokio::join!(
-                self.callers.follow(),
-                fetch_listings(self.catalog, self.upstream),
-                watch::clock(db.clone(), clock),
-                watch::readiness(db, Arc::clone(&ledger), Arc::clone(&lifecycle)),
-            );
-        };
-        tokio::select! {
-            () = watching => Ok(()),
-            () = ledger.fenced() => {
-                lifecycle.stop();
-                anyhow::bail!("another process took over this one's journal")
-            }
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! Places at which a test may kill the process, to see that it loses nothing there. Without the
-//! feature `killpoints` there are none.
+//! Places at which a test may kill the process, to see that it loses nothing there. Release builds
+//! have none.
 
 /// See the module. The environment's `KILLPOINT` names one as it is written here in snake case,
 /// followed by `:N` to let the first N calls pass.
@@ -30,7 +30,7 @@ pub enum Killpoint {
 }
 
 /// Ends the process here as a `kill -9` would, if a test asked for it.
-#[cfg(feature = "killpoints")]
+#[cfg(debug_assertions)]
 pub fn reach(point: Killpoint) {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicI64, Ordering};
@@ -49,11 +49,11 @@ pub fn reach(point: Killpoint) {
 }
 
 /// There are none.
-#[cfg(not(feature = "killpoints"))]
+#[cfg(not(debug_assertions))]
 #[inline]
 pub fn reach(_: Killpoint) {}
 
-#[cfg(feature = "killpoints")]
+#[cfg(debug_assertions)]
 impl Killpoint {
     fn name(self) -> &'static str {
         match self {

@@ -39,6 +39,24 @@ macro_rules! with_tx {
     };
 }
 
+/// Executes a listing for all `rows` and answers how many rows it wrote.
+macro_rules! write_rows {
+    ($tx:expr, $listing:expr, $rows:expr, |$statement:ident, $row:pat_param| $bind:expr) => {{
+        let mut written: u64 = 0;
+        for rows in $crate::store::batch::chunks($tx, $rows) {
+            written += with_tx!(&mut *$tx, |c| {
+                let mut $statement = $listing.on(c, rows.len());
+                for $row in rows {
+                    $bind;
+                }
+                let done = $statement.query()?.execute(c).await;
+                done.map(|done| done.rows_affected())
+            })?;
+        }
+        written
+    }};
+}
+
 mod batch;
 pub mod budgets;
 pub mod callers;

@@ -39,8 +39,18 @@ pub struct Caller {
     pub expires_at: Option<Timestamp>,
     /// When this secret stops working, if the key was rotated away from it.
     pub grace_until: Option<Timestamp>,
+    /// Its identifiers as text, which every call's log line has.
+    pub names: Names,
     scopes: [Scope; 3],
     refusals: Arc<Refusals>,
+}
+
+/// See [`Caller::names`].
+pub struct Names {
+    /// The tenant's.
+    pub organisation: Box<str>,
+    /// The key's.
+    pub key: Box<str>,
 }
 
 /// What limits a call at one level.
@@ -97,6 +107,10 @@ impl Caller {
             status: key.status,
             expires_at: key.expires_at,
             grace_until,
+            names: Names {
+                organisation: organisation.id.to_string().into(),
+                key: key.id.to_string().into(),
+            },
             scopes,
             refusals: ledger.refusals(),
         })
@@ -156,7 +170,7 @@ impl Scope {
         if !cover.is_over(now) {
             return Ok(cover);
         }
-        let reopening = tokio::time::timeout(PATIENCE, self.reopen(ledger, now)).await;
+        let reopening = tokio::time::timeout(PATIENCE, Box::pin(self.reopen(ledger, now))).await;
         reopening.map_err(|late| StoreError::unavailable(&late))?
     }
 

@@ -11,10 +11,14 @@ use super::{Config, Model, Provider};
 use crate::domain::encoding::Encoding;
 use crate::domain::limits::LARGEST_AMOUNT;
 
+/// A megabyte: room for a few hundred calls.
+const SMALLEST_JOURNAL: u64 = 1024 * 1024;
+
 /// Checks the whole; returns what an operator should know.
 pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
     check_server(config)?;
     check_database(config)?;
+    check_ledger(config)?;
     check_tokens(
         "quota.default_max_output_tokens",
         config.quota.default_max_output_tokens,
@@ -79,6 +83,15 @@ fn check_database(config: &Config) -> Result<(), ConfigError> {
         }
         _ => Ok(()),
     }
+}
+
+fn check_ledger(config: &Config) -> Result<(), ConfigError> {
+    if config.ledger.journal_max_bytes < SMALLEST_JOURNAL {
+        return invalid(format!(
+            "ledger.journal_max_bytes must be at least {SMALLEST_JOURNAL}; raise it"
+        ));
+    }
+    Ok(())
 }
 
 fn check_names<'a>(kind: &str, names: impl Iterator<Item = &'a String>) -> Result<(), ConfigError> {

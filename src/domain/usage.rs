@@ -35,6 +35,18 @@ pub enum Source {
     Interrupted,
 }
 
+impl Source {
+    /// Its name in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Reported => "Reported",
+            Self::Estimated => "Estimated",
+            Self::Interrupted => "Interrupted",
+        }
+    }
+}
+
 /// How a call ended, as far as its cost is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {

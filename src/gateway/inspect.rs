@@ -40,7 +40,7 @@ pub enum Endpoint {
     Embeddings,
 }
 
-/// A call whose body is read and understood.
+/// A call whose body is read and understood. Boxed, because it goes from stage to stage.
 pub struct Inspected {
     /// The call's id.
     pub id: CallId,
@@ -106,7 +106,7 @@ impl<S> Layer<S> for InspectLayer {
 
 impl<S> Service<Admitted> for Inspect<S>
 where
-    S: Service<Inspected, Response = Response<Answer>, Error = Refusal, Future: Send>
+    S: Service<Box<Inspected>, Response = Response<Answer>, Error = Refusal, Future: Send>
         + Clone
         + Send
         + 'static,
@@ -133,7 +133,7 @@ async fn inspect(
     admitted: Admitted,
     endpoint: Endpoint,
     limits: BodyLimits,
-) -> Result<Inspected, Refusal> {
+) -> Result<Box<Inspected>, Refusal> {
     let Admitted { known, place } = admitted;
     let Known { call, caller } = known;
     let Call {
@@ -143,12 +143,12 @@ async fn inspect(
         head,
         body,
         record,
-    } = call;
+    } = *call;
     check_media_type(&head.headers)?;
     let mut weight = place.weight();
     let body = take(&head.headers, body, limits, &mut weight).await?;
     let facts = CallFacts::read(&body, endpoint)?;
-    Ok(Inspected {
+    Ok(Box::new(Inspected {
         id,
         at,
         started,
@@ -160,7 +160,7 @@ async fn inspect(
         body,
         _weight: weight,
         facts,
-    })
+    }))
 }
 
 async fn take(

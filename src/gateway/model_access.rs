@@ -17,7 +17,7 @@ use crate::providers::{Catalog, Route};
 /// A call that may reach its provider.
 pub struct Routed {
     /// The call so far.
-    pub inspected: Inspected,
+    pub inspected: Box<Inspected>,
     /// Where it goes.
     pub route: Route,
     /// What its tokens cost at most, whichever of the models it allows answers; `None` if one of
@@ -52,7 +52,7 @@ impl<S> Layer<S> for ModelAccessLayer {
     }
 }
 
-impl<S> Service<Inspected> for ModelAccess<S>
+impl<S> Service<Box<Inspected>> for ModelAccess<S>
 where
     S: Service<Routed, Response = Response<Answer>, Error = Refusal>,
 {
@@ -64,7 +64,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, inspected: Inspected) -> Self::Future {
+    fn call(&mut self, inspected: Box<Inspected>) -> Self::Future {
         match route(&self.catalog, inspected) {
             Ok(routed) => Either::Left(self.inner.call(routed)),
             Err(refusal) => Either::Right(ready(Err(refusal))),
@@ -72,7 +72,7 @@ where
     }
 }
 
-fn route(catalog: &Catalog, inspected: Inspected) -> Result<Routed, Refusal> {
+fn route(catalog: &Catalog, inspected: Box<Inspected>) -> Result<Routed, Refusal> {
     let (model, caller) = (&inspected.facts.model, &inspected.caller);
     let allowed = caller.may_call(model);
     let Some(route) = allowed.then(|| catalog.route(model)).flatten() else {

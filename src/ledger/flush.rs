@@ -126,25 +126,20 @@ impl Flusher {
     /// Writes everything that waits.
     pub(super) async fn flush(&mut self) -> Result<(), FlushError> {
         loop {
-            let leaving = match self.leaving.take() {
-                Some(leaving) => leaving,
-                None => self.next()?,
-            };
-            if leaving.is_empty() {
+            if self.leaving.is_none() {
+                self.leaving = self.next()?;
+            }
+            let Some(leaving) = &self.leaving else {
                 return Ok(());
-            }
-            let written = self.ledger.book(&leaving).await;
-            if let Err(error) = written {
-                self.leaving = Some(leaving);
-                return Err(error.into());
-            }
-            self.ledger.booked(leaving);
+            };
+            self.ledger.book(leaving).await?;
+            self.ledger.booked(self.leaving.take().unwrap_or_default());
         }
     }
 
-    /// What goes next. Room never goes back ahead of the calls that spent from the same lease: those
+    /// What goes next, if anything does. Room never goes back ahead of the calls that spent from the same lease: those
     /// were written down before it was taken out of memory.
-    fn next(&mut self) -> Result<Leaving, FlushError> {
+    fn next(&mut self) -> Result<Option<Leaving>, FlushError> {
         let outbox = &self.ledger.outbox;
         if self.returns.is_empty() {
             self.returns = outbox.take_returns();
@@ -166,7 +161,7 @@ impl Flusher {
         }
         leaving.calls.extend(batch.settled);
         self.ledger.depart(&mut leaving);
-        Ok(leaving)
+        Ok(Some(leaving).filter(|leaving| !leaving.is_empty()))
     }
 }
 

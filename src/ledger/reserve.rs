@@ -70,7 +70,8 @@ impl Ledger {
                 draws,
                 cap: need.cap,
             },
-            None => self.find_room(need, covers).await?,
+            // Boxed: calls seldom need it, and its future is large.
+            None => Box::pin(self.find_room(need, covers)).await?,
         };
         for budget in room.draws.low() {
             self.bank.refill(budget);

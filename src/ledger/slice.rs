@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::domain::quota::{Need, Standing, Unit};
-use crate::store::leases::{Answer, Return};
 
 mod lease;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod verdict;
 
 pub(super) use verdict::Verdict;
@@ -231,121 +231,11 @@ impl Slice {
         self.seen.leased = self.seen.leased.saturating_add(uncovered);
     }
 
-    /// `charged` is on its way to the store.
-    pub(super) fn booking(&mut self, charged: i64) {
-        self.booking = self.booking.saturating_add(charged);
-    }
-
-    /// `charged` is in the store.
-    pub(super) fn booked(&mut self, charged: i64) {
-        self.booking = self.booking.saturating_sub(charged);
-        self.unbooked = self.unbooked.saturating_sub(charged);
-        self.seen.used = self.seen.used.saturating_add(charged);
-        self.seen.leased = self.seen.leased.saturating_sub(charged);
-    }
-
-    /// The store is about to be asked for room.
-    pub(super) fn asking(&mut self) {
-        self.lease.is_unsure = true;
-    }
-
-    /// Whether the store has to be asked again, because its answer was not heard.
-    pub(super) fn is_unsure(&self) -> bool {
-        self.lease.is_unsure
-    }
-
-    /// What the store said to a question that was sent at `sent` by who knew edits up to `as_of`.
-    pub(super) fn answered(&mut self, answer: &Answer, as_of: u64, sent: Instant, lasts: Duration) {
-        self.is_refilling = false;
-        if answer.lease != self.lease.id {
-            return;
-        }
-        self.set_amount(answer.amount, as_of);
-        self.seen = Seen {
-            used: answer.used,
-            leased: answer.leased,
-            suspect: answer.suspect,
-            at: Some(Instant::now()),
-        };
-        if answer.is_lost {
-            self.lose(answer.lease);
-        } else {
-            self.lease.hear(answer, sent, lasts);
-        }
-    }
-
-    /// The store did not answer.
-    pub(super) fn unanswered(&mut self) {
-        self.is_refilling = false;
-    }
-
-    /// Whether its room may not be held any more before the lease is renewed.
-    pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        self.is_leasing() && !self.lease.is_alive(now)
-    }
-
-    /// The store kept the lease alive, asked at `sent`.
-    pub(super) fn renewed(&mut self, lease: Uuid, sent: Instant, lasts: Duration) {
-        if lease == self.lease.id {
-            self.lease.extend(sent, lasts);
-        }
-    }
-
-    /// The store closed the lease: its room is gone, and the next one begins with nothing.
-    pub(super) fn lose(&mut self, lease: Uuid) {
-        if lease == self.lease.id {
-            self.lease = Lease::new();
-        }
-    }
-
-    /// Whether there is something that the store has to keep alive.
-    pub(super) fn is_leasing(&self) -> bool {
-        self.lease.is_granted() && self.own() > 0
-    }
-
-    /// Whether nothing would be lost with it.
-    pub(super) fn is_blank(&self) -> bool {
-        self.open == 0 && self.own() == 0 && !self.lease.is_unsure
-    }
-
     /// What the store still counts as this process's.
     fn own(&self) -> i64 {
         let Lease { room, held, .. } = self.lease;
         let parts = [room, held, self.unbooked, self.lease.returning()];
         parts.into_iter().fold(0, i64::saturating_add)
-    }
-
-    /// Looks of the keeper since a call last held something; this one is counted.
-    pub(super) fn look(&mut self) -> u32 {
-        if self.open == 0 {
-            self.idle = self.idle.saturating_add(1);
-        }
-        self.idle
-    }
-
-    /// Takes idle room above the limit out of memory, all of it where there is no limit any more.
-    pub(super) fn trim(&mut self) -> Option<Return> {
-        let excess = match self.amount {
-            Some(_) => self
-                .free()
-                .saturating_add(self.lease.returning())
-                .saturating_neg(),
-            None => self.lease.room,
-        };
-        self.lease.give_up(excess)
-    }
-
-    /// Takes all idle room out of memory.
-    pub(super) fn empty(&mut self) -> Option<Return> {
-        self.lease.give_up(self.lease.room)
-    }
-
-    /// The store has taken back what was given back in all.
-    pub(super) fn taken_back(&mut self, returned: &Return) {
-        if returned.lease == self.lease.id {
-            let fresh = self.lease.taken_back(returned.total);
-            self.seen.leased = self.seen.leased.saturating_sub(fresh);
-        }
     }
 
     #[cfg(test)]

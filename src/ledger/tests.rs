@@ -61,6 +61,10 @@ struct Running {
 
 impl Running {
     async fn start(durability: Durability) -> Self {
+        Self::at(Clock::default(), durability).await
+    }
+
+    async fn at(clock: Clock, durability: Durability) -> Self {
         let directory = TempDir::new().unwrap();
         let url = format!("sqlite://{}", directory.path().join("t.db").display());
         let db = Db::connect(&url).await.unwrap();
@@ -72,7 +76,7 @@ impl Running {
         let disk = Arc::new(Fragile::default());
         let opened = Journal::open_on(Arc::clone(&disk) as _, directory.path(), options);
         let (journal, predecessors) = opened.unwrap();
-        let ledger = Ledger::new(db, Clock::default(), journal);
+        let ledger = Ledger::new(db, clock, journal);
         ledger.open(predecessors).await.unwrap();
         let stop = CancellationToken::new();
         let ended = TaskTracker::new().spawn(Arc::clone(&ledger).run(stop.clone()));
@@ -265,4 +269,46 @@ async fn a_budget_that_nobody_uses_gives_its_room_back_and_is_forgotten() {
     assert_eq!(ledger.budgets.lock().len(), 1);
     ledger.tidy();
     assert_eq!(ledger.budgets.lock().len(), 0);
+}
+
+#[tokio::test]
+async fn a_hold_over_midnight_ends_in_its_own_day_whose_room_goes_back() {
+    let eve = Timestamp::parse("2026-11-30T23:59:30Z").unwrap();
+    let clock = Clock::fixed(eve);
+    let running = Running::at(clock.clone(), Durability::Process).await;
+    let (limits, scope) = (a_day(4), ScopeId::Key(KeyId::new()));
+    let cover = async || running.ledger.cover(scope, &limits, 0).await.unwrap();
+    let yesterday = cover().await;
+    let hold = running.sent(&need(1, 1), &yesterday).await;
+    clock.advance(Duration::from_mins(1));
+    assert!(yesterday.is_over(clock.now()));
+    let today = cover().await;
+    drop(running.sent(&need(1, 1), &today).await);
+    assert_eq!(
+        (used_and_held(&yesterday), used_and_held(&today)),
+        ((0, 1), (1, 0))
+    );
+    drop(hold);
+    running.ledger.tidy();
+    running.ledger.outbox.hurry();
+    let ledger = Arc::clone(&running.ledger);
+    let given_back = async {
+        while leased(&ledger, &yesterday).await > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), given_back)
+        .await
+        .unwrap();
+    assert!(leased(&ledger, &today).await > 0, "today goes on");
+    running.stop().await;
+}
+
+async fn leased(ledger: &Ledger, cover: &Cover) -> i64 {
+    let Db::Sqlite(pools) = &ledger.db else {
+        return 0;
+    };
+    let leased = sqlx::query_scalar("SELECT leased FROM budgets WHERE id = $1");
+    let leased = leased.bind(cover.budgets()[0].row);
+    leased.fetch_one(pools.writer()).await.unwrap()
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
-use std::iter::repeat_n;
+use std::iter::{once, repeat_n};
 use std::sync::{Arc, OnceLock};
 
 use sqlx::error::BoxDynError;
@@ -18,8 +18,10 @@ use sqlx::{
 use super::StoreError;
 use super::transaction::Tx;
 
-/// Both engines take 16 values a row in the largest size.
-const SIZES: [usize; 4] = [1024, 128, 16, 1];
+/// Rows of the largest statement; both engines take that many of 31 columns.
+const MOST: usize = 1024;
+/// Statements of 1, 2, 4 and so on, up to the largest.
+const SIZES: usize = MOST.ilog2() as usize + 1;
 const LONGEST_TEXT: usize = 256;
 
 /// A statement with a list of rows in it.
@@ -27,13 +29,25 @@ pub(super) struct Listing {
     before: &'static str,
     columns: usize,
     after: &'static str,
-    /// After all, where rows are locked by reading them.
-    lock: &'static str,
-    texts: [[OnceLock<Arc<str>>; SIZES.len()]; 2],
+    form: Form,
+    texts: [[OnceLock<Arc<str>>; SIZES]; 2],
 }
 
-/// How an engine writes what differs between the two.
+/// What surrounds the rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// They are inserted.
+    Insert,
+    /// They are a table in the statement, or a list of ids.
+    List,
+    /// The same, and what the statement reads is locked.
+    Lock,
+}
+
+/// How an engine takes lists.
 pub(super) trait Engine: Database<Arguments: IntoArguments<Self>> {
+    /// Postgres has typed numbers for its values. `SQLite` takes values that are not there for
+    /// NULL, so that a statement may have more rows than there are; they match and insert nothing.
     const IS_POSTGRES: bool;
 }
 
@@ -52,30 +66,30 @@ impl Engine for Sqlite {
 }
 
 impl Listing {
+    /// Inserts rows of `columns` values, none of which begins with NULL.
+    pub(super) const fn insert(into: &'static str, columns: usize, then: &'static str) -> Self {
+        Self::of(into, columns, then, Form::Insert)
+    }
+
     /// Rows of `columns` values between two pieces of SQL.
     pub(super) const fn new(before: &'static str, columns: usize, after: &'static str) -> Self {
-        Self::of(before, columns, after, "")
+        Self::of(before, columns, after, Form::List)
     }
 
-    /// The same for a query whose rows nobody else may write until the transaction ends. `SQLite`
-    /// has one writer; Postgres locks in the order that the query sorts by, unlike an update, so
-    /// that two transactions never wait for each other.
+    /// A query by ids for rows that nobody else may write until the transaction ends. `SQLite` has
+    /// one writer; Postgres locks in the order that the query sorts by, unlike an update, so that
+    /// two transactions never wait for each other.
     pub(super) const fn locking(before: &'static str, after: &'static str) -> Self {
-        Self::of(before, 1, after, " FOR UPDATE")
+        Self::of(before, 1, after, Form::Lock)
     }
 
-    const fn of(
-        before: &'static str,
-        columns: usize,
-        after: &'static str,
-        lock: &'static str,
-    ) -> Self {
+    const fn of(before: &'static str, columns: usize, after: &'static str, form: Form) -> Self {
         Self {
             before,
             columns,
             after,
-            lock,
-            texts: [const { [const { OnceLock::new() }; SIZES.len()] }; 2],
+            form,
+            texts: [const { [const { OnceLock::new() }; SIZES] }; 2],
         }
     }
 
@@ -93,31 +107,42 @@ impl Listing {
     }
 
     fn text<DB: Engine>(&self, rows: usize) -> Arc<str> {
+        let rows = rows.next_power_of_two();
         let texts = self.texts.get(usize::from(DB::IS_POSTGRES));
-        let size = SIZES.iter().position(|size| *size == rows);
-        match texts.zip(size).and_then(|(texts, size)| texts.get(size)) {
+        match texts.and_then(|texts| texts.get(rows.ilog2() as usize)) {
             Some(text) => Arc::clone(text.get_or_init(|| self.write::<DB>(rows).into())),
             None => self.write::<DB>(rows).into(),
         }
     }
 
     fn write<DB: Engine>(&self, rows: usize) -> String {
-        let mut text = self.before.to_owned();
+        let rows = self.rows::<DB>(rows);
+        let (before, after) = (self.before, self.after);
+        match (self.form, DB::IS_POSTGRES) {
+            (Form::Insert, true) => format!("{before} VALUES {rows}{after}"),
+            (Form::Insert, false) => {
+                format!("{before} SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL{after}")
+            }
+            (Form::Lock, true) => format!("{before}{rows}{after} FOR UPDATE"),
+            (Form::List, _) | (Form::Lock, false) => format!("{before}{rows}{after}"),
+        }
+    }
+
+    fn rows<DB: Engine>(&self, rows: usize) -> String {
+        let mut text = String::new();
         let mut number = 1..;
-        for separator in std::iter::once("").chain(repeat_n(", ", rows.saturating_sub(1))) {
+        for separator in once("(").chain(repeat_n(", (", rows.saturating_sub(1))) {
             text.push_str(separator);
-            for start in std::iter::once("(").chain(repeat_n(", ", self.columns - 1)) {
-                text.push_str(start);
+            for separator in once("").chain(repeat_n(", ", self.columns - 1)) {
+                text.push_str(separator);
                 match number.next().filter(|_| DB::IS_POSTGRES) {
                     Some(number) => _ = write!(text, "${number}"),
-                    // A number makes SQLite search the list of all others.
+                    // A number would make SQLite search the list of all others.
                     None => text.push('?'),
                 }
             }
             text.push(')');
         }
-        text.push_str(self.after);
-        text.push_str(if DB::IS_POSTGRES { self.lock } else { "" });
         text
     }
 }
@@ -151,6 +176,22 @@ impl<DB: Engine> Filled<DB> {
     }
 }
 
+/// Locks the rows that `listing` finds for `ids`, which are sorted. `SQLite` has one writer.
+pub(super) async fn lock<I>(tx: &mut Tx, listing: &Listing, ids: &[I]) -> Result<(), StoreError>
+where
+    I: Copy + Send + Type<Postgres> + for<'q> Encode<'q, Postgres>,
+{
+    let Tx::Postgres(tx) = tx else { return Ok(()) };
+    for ids in pieces(ids, true) {
+        let mut lock = listing.on(&**tx, ids.len());
+        for id in ids {
+            lock.bind(*id);
+        }
+        lock.query()?.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
 /// The rows that `listing` finds for `ids`, which are sorted.
 pub(super) async fn read<I, R>(
     tx: &mut Tx,
@@ -163,7 +204,7 @@ where
     R: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
 {
     let mut found = Vec::with_capacity(ids.len());
-    for ids in chunks(ids) {
+    for ids in chunks(tx, ids) {
         let rows: Vec<R> = with_tx!(&mut *tx, |c| {
             let mut read = listing.on(c, ids.len());
             for id in ids {
@@ -176,10 +217,18 @@ where
     Ok(found)
 }
 
-/// Pieces of `rows` in a few fixed sizes, in order.
-pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+/// Pieces of `rows`, in order, each with rows for one statement.
+pub(super) fn chunks<'r, T>(tx: &Tx, rows: &'r [T]) -> impl Iterator<Item = &'r [T]> + use<'r, T> {
+    pieces(rows, matches!(tx, Tx::Postgres(_)))
+}
+
+/// Exact ones fill their statement; their sizes are powers of four, so that a connection keeps few
+/// statements prepared.
+fn pieces<T>(mut rows: &[T], are_exact: bool) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let most = rows.len().min(MOST);
+        let exact = 1 << (most.checked_ilog2()? / 2 * 2);
+        let size = if are_exact { exact } else { most };
         let (chunk, rest) = rows.split_at_checked(size)?;
         rows = rest;
         Some(chunk)
@@ -201,27 +250,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_cover_everything_in_order_and_few_sizes() {
+    fn pieces_cover_everything_in_order_and_few_sizes() {
         let rows: Vec<usize> = (0..3000).collect();
-        let sizes: Vec<usize> = chunks(&rows).map(<[_]>::len).collect();
-        assert_eq!(chunks(&rows).flatten().copied().collect::<Vec<_>>(), rows);
-        assert!(sizes.iter().all(|size| SIZES.contains(size)));
-        assert!(sizes.len() < 30);
+        for (are_exact, expected) in [
+            (
+                true,
+                &[1024, 1024, 256, 256, 256, 64, 64, 16, 16, 16, 4, 4][..],
+            ),
+            (false, &[1024, 1024, 952]),
+        ] {
+            let sizes: Vec<usize> = pieces(&rows, are_exact).map(<[_]>::len).collect();
+            assert_eq!(sizes, expected);
+            let covered = pieces(&rows, are_exact).flatten().copied();
+            assert_eq!(covered.collect::<Vec<_>>(), rows);
+            assert_eq!(pieces(&rows[..0], are_exact).count(), 0);
+        }
     }
 
     #[test]
     fn a_listing_is_written_as_its_engine_takes_it() {
-        let listing = Listing::new("INSERT INTO t VALUES ", 2, " RETURNING a");
+        let insert = Listing::insert("INSERT INTO t", 2, " RETURNING a");
         assert_eq!(
-            &*listing.text::<Postgres>(2),
+            &*insert.text::<Postgres>(2),
             "INSERT INTO t VALUES ($1, $2), ($3, $4) RETURNING a"
         );
-        let listing = Listing::locking("SELECT a FROM t WHERE a IN (", ") ORDER BY a");
         assert_eq!(
-            &*listing.text::<Sqlite>(1),
-            "SELECT a FROM t WHERE a IN ((?)) ORDER BY a"
+            &*insert.text::<Sqlite>(2),
+            "INSERT INTO t SELECT * FROM (VALUES (?, ?), (?, ?)) WHERE column1 IS NOT NULL \
+             RETURNING a"
         );
-        assert!(listing.text::<Postgres>(1).ends_with("a FOR UPDATE"));
+        let lock = Listing::locking("SELECT a FROM t WHERE a IN (", ") ORDER BY a");
+        assert_eq!(
+            &*lock.text::<Sqlite>(3),
+            "SELECT a FROM t WHERE a IN ((?), (?), (?), (?)) ORDER BY a"
+        );
+        assert_eq!(
+            &*lock.text::<Postgres>(1),
+            "SELECT a FROM t WHERE a IN (($1)) ORDER BY a FOR UPDATE"
+        );
     }
 
     #[test]

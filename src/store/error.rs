@@ -63,8 +63,9 @@ const CONFLICTS: [(&str, &str); 4] = [
 ];
 
 /// Postgres classes and codes that a later attempt may not meet again: connection, resources,
-/// operator intervention, serialization, deadlock, and a server that is not ready or full.
-const PASSING: [&str; 6] = ["08", "53", "57", "40", "55P03", "58"];
+/// operator intervention, serialization, deadlock, a transaction that took too long to go on, and a
+/// server that is not ready or full.
+const PASSING: [&str; 7] = ["08", "53", "57", "40", "25P03", "55P03", "58"];
 
 /// Of those, the ones that ask for the transaction to be done again.
 const GAVE_WAY: [&str; 2] = ["40001", "40P01"];

@@ -25,10 +25,10 @@ use kinds::Kinds;
 
 macro_rules! into_events {
     ($rest:literal) => {
-        Listing::new(
+        Listing::insert(
             "INSERT INTO events (organisation_id, at, id, kind_id, input_tokens, output_tokens,
                 total_tokens, cached_tokens, reasoning_tokens, cost_nano, held_tokens, duration_ms,
-                first_token_ms) VALUES ",
+                first_token_ms)",
             13,
             concat!(" ON CONFLICT (organisation_id, at, id) DO NOTHING", $rest),
         )
@@ -42,20 +42,17 @@ const FIND: &str = "SELECT 1 FROM events WHERE organisation_id = $1 AND at = $2 
 
 pub(super) const STATEMENTS: &[&str] = &[FIND];
 
-/// A listing filled with events and the numbers of their kinds.
-macro_rules! insert {
-    ($listing:expr, $connection:expr, $rows:expr) => {{
-        let mut insert = $listing.on($connection, $rows.len());
-        for (event, kind) in $rows {
-            insert.bind(event.organisation_id).bind(event.at);
-            insert.bind(event.id).bind(*kind);
-            insert.bind(event.input_tokens).bind(event.output_tokens);
-            insert.bind(event.total_tokens).bind(event.cached_tokens);
-            insert.bind(event.reasoning_tokens).bind(event.cost_nano);
-            insert.bind(event.held_tokens).bind(event.duration_ms);
-            insert.bind(event.first_token_ms);
-        }
-        insert
+/// The columns of a row, for either engine.
+macro_rules! bind {
+    ($insert:expr, $event:expr, $kind:expr) => {{
+        let (insert, event) = (&mut $insert, $event);
+        insert.bind(event.organisation_id).bind(event.at);
+        insert.bind(event.id).bind($kind);
+        insert.bind(event.input_tokens).bind(event.output_tokens);
+        insert.bind(event.total_tokens).bind(event.cached_tokens);
+        insert.bind(event.reasoning_tokens).bind(event.cost_nano);
+        insert.bind(event.held_tokens).bind(event.duration_ms);
+        insert.bind(event.first_token_ms);
     }};
 }
 
@@ -222,13 +219,9 @@ impl Booker {
         let mut tx = self.db.begin().await?;
         let kinds = self.kinds.find(&mut tx, rows).await?;
         let numbered: Vec<_> = rows.iter().copied().zip(kinds.numbers()).collect();
-        let mut inserted = 0;
-        for rows in batch::chunks(&numbered) {
-            inserted += with_tx!(&mut tx, |c| {
-                let done = insert!(INSERT, c, rows).query()?.execute(c).await;
-                done.map(|done| done.rows_affected())
-            })?;
-        }
+        let inserted = write_rows!(&mut tx, INSERT, &numbered, |insert, (event, kind)| {
+            bind!(insert, event, *kind);
+        });
         let are_new = usize::try_from(inserted) == Ok(rows.len());
         if are_new {
             self.count(&mut tx, rows, returns).await?;
@@ -249,9 +242,12 @@ impl Booker {
         let kinds = self.kinds.find(&mut tx, &rows).await?;
         let numbered: Vec<_> = rows.iter().copied().zip(kinds.numbers()).collect();
         let mut inserted = HashSet::with_capacity(rows.len());
-        for rows in batch::chunks(&numbered) {
+        for rows in batch::chunks(&tx, &numbered) {
             let ids: Vec<(CallId,)> = with_tx!(&mut tx, |c| {
-                let insert = insert!(INSERT_AND_TELL, c, rows);
+                let mut insert = INSERT_AND_TELL.on(c, rows.len());
+                for (event, kind) in rows {
+                    bind!(insert, event, *kind);
+                }
                 insert.query_as()?.fetch_all(c).await
             })?;
             inserted.extend(ids.into_iter().map(|(id,)| id));
@@ -305,14 +301,8 @@ async fn count_secrets(tx: &mut Tx, rows: &[&Event<'_>]) -> Result<(), StoreErro
     let previous: Vec<(SecretHash,)> = batch::read(tx, &LOCK_SECRETS, &hashes).await?;
     let previous = previous.into_iter().map(|(hash,)| hash);
     let counted: Vec<_> = previous.map(|hash| (hash, calls.get(&hash))).collect();
-    for rows in batch::chunks(&counted) {
-        with_tx!(&mut *tx, |c| {
-            let mut add = ADD_CALLS.on(c, rows.len());
-            for (hash, calls) in rows {
-                add.bind(*hash).bind(calls.copied().unwrap_or_default());
-            }
-            add.query()?.execute(c).await.map(|_| ())
-        })?;
-    }
+    write_rows!(tx, ADD_CALLS, &counted, |add, (hash, calls)| {
+        add.bind(*hash).bind(calls.copied().unwrap_or_default())
+    });
     Ok(())
 }

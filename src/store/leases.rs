@@ -9,6 +9,7 @@ use super::Db;
 use crate::domain::time::Timestamp;
 
 mod adjust;
+mod claim;
 mod close;
 mod grant;
 mod holders;
@@ -16,6 +17,7 @@ mod recall;
 mod renew;
 mod rows;
 mod spend;
+mod take_back;
 
 pub use close::{charge_expired, close_predecessors, suspect_expired};
 pub use grant::grant;

@@ -11,8 +11,8 @@ use crate::domain::refused::Refused;
 use crate::domain::tenant::{CallId, KeyId, OrganisationId};
 use crate::domain::time::Timestamp;
 
-static ADD: Listing = Listing::new(
-    "INSERT INTO refusals_hourly (organisation_id, key_id, hour, code, count) VALUES ",
+static ADD: Listing = Listing::insert(
+    "INSERT INTO refusals_hourly (organisation_id, key_id, hour, code, count)",
     5,
     " ON CONFLICT (organisation_id, key_id, hour, code)
     DO UPDATE SET count = refusals_hourly.count + excluded.count",
@@ -68,7 +68,7 @@ pub async fn remember(db: &Db, refusals: &[Refused]) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut tx = db.begin().await?;
-    for rows in batch::chunks(refusals) {
+    for rows in batch::chunks(&tx, refusals) {
         with_tx!(&mut tx, |c| {
             let mut remember = QueryBuilder::new(REMEMBER);
             remember.push_values(rows, |mut values, row| {
@@ -110,15 +110,13 @@ pub async fn book(
     }
     let rows: Vec<_> = rows.into_iter().collect();
     let mut tx = db.begin().await?;
-    for rows in batch::chunks(&rows) {
-        with_tx!(&mut tx, |c| {
-            let mut add = ADD.on(c, rows.len());
-            for ((organisation, key, hour, code), count) in rows {
-                add.bind(*organisation).bind(*key).bind(*hour);
-                add.bind(code.as_ref()).bind(*count);
-            }
-            add.query()?.execute(c).await.map(|_| ())
-        })?;
-    }
+    write_rows!(&mut tx, ADD, &rows, |add,
+                                      (
+        (organisation, key, hour, code),
+        count,
+    )| {
+        add.bind(*organisation).bind(*key).bind(*hour);
+        add.bind(code.as_ref()).bind(*count)
+    });
     tx.commit().await
 }

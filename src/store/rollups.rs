@@ -36,10 +36,10 @@ pub(super) const OF_ORGANISATION: &str = sums!("organisation_id");
 pub(super) const OF_PROJECT: &str = sums!("project_id");
 pub(super) const OF_KEY: &str = sums!("key_id");
 
-static ADD: Listing = Listing::new(
+static ADD: Listing = Listing::insert(
     "INSERT INTO rollups_hourly
     (organisation_id, hour, project_id, key_id, model, requests, errors, input_tokens,
-    output_tokens, total_tokens, estimated_tokens, interrupted_tokens, cost_nano) VALUES ",
+    output_tokens, total_tokens, estimated_tokens, interrupted_tokens, cost_nano)",
     13,
     " ON CONFLICT (organisation_id, hour, project_id, key_id, model)
     DO UPDATE SET requests = rollups_hourly.requests + excluded.requests,
@@ -108,20 +108,14 @@ pub(super) async fn add(
         rows.entry(name).or_default().merge(&part);
     }
     let rows: Vec<_> = rows.into_iter().collect();
-    for rows in batch::chunks(&rows) {
-        with_tx!(&mut *tx, |c| {
-            let mut add = ADD.on(c, rows.len());
-            for (name, sums) in rows {
-                add.bind(name.organisation).bind(name.hour);
-                add.bind(name.project).bind(name.key);
-                add.bind(name.model.as_ref());
-                for sum in sums.0 {
-                    add.bind(sum);
-                }
-            }
-            add.query()?.execute(c).await.map(|_| ())
-        })?;
-    }
+    write_rows!(tx, ADD, &rows, |add, (name, sums)| {
+        add.bind(name.organisation).bind(name.hour);
+        add.bind(name.project).bind(name.key);
+        add.bind(name.model.as_ref());
+        for sum in sums.0 {
+            add.bind(sum);
+        }
+    });
     Ok(())
 }
 

@@ -5,7 +5,6 @@ mod dev;
 mod failures;
 mod keys;
 mod kills;
-mod running;
 mod serve;
 mod tenants;
 mod usage;

@@ -6,10 +6,10 @@ use tollgate::domain::quota::{Period, Unit};
 use tollgate::domain::tenant::CallId;
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::Source;
-use tollgate::store::Db;
 use tollgate::store::events::{BudgetDraw, Event};
 use tollgate::store::keys::{self, Key, NewKey};
 use tollgate::store::organisations::{self, Organisation};
+use tollgate::store::{Db, ledger_check};
 use uuid::Uuid;
 
 /// One statement, as the engine's own tools would run it.
@@ -50,6 +50,7 @@ mod changes;
 mod connect;
 mod instance;
 mod keys_of_tenants;
+mod leases;
 mod organisations_and_projects;
 mod refusals;
 mod schema;
@@ -145,5 +146,15 @@ fn draw(budget: Uuid, unit: Unit) -> BudgetDraw {
         budget,
         lease: None,
         unit,
+    }
+}
+
+/// Every counter is what follows from what is written.
+#[track_caller]
+fn adds_up(db: &Db) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let differences = ledger_check::verify(db).await.unwrap();
+        assert_eq!(differences, [], "at {caller}");
     }
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -18,7 +17,7 @@ use super::scanner::Scanner;
 use super::tab::Tab;
 use super::unattended::{Unattended, Watch};
 use crate::gateway::answer::Cut;
-use crate::gateway::forward::IDLE;
+use crate::gateway::forward::{IDLE, UpstreamBody};
 use crate::gateway::refusal::Refusal;
 use crate::killpoint::{self, Killpoint};
 use crate::ledger::{Keeping, Unavailable};
@@ -32,7 +31,7 @@ const OK: u16 = 200;
 
 /// See the module.
 pub struct MeteredBody {
-    upstream: Option<Incoming>,
+    upstream: Option<UpstreamBody>,
     scanner: Scanner,
     tab: Option<Tab>,
     joined: Joined,
@@ -52,7 +51,7 @@ pub struct MeteredBody {
 
 impl MeteredBody {
     pub(super) fn new(
-        upstream: Incoming,
+        upstream: UpstreamBody,
         tab: Tab,
         hides_usage: bool,
         overrun: Option<i64>,
@@ -78,6 +77,11 @@ impl MeteredBody {
 
     /// Takes the next frame in; `Pending` only if there is nothing to do before it comes.
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A provider that never pauses would never come to its deadlines.
+        if self.upstream.is_some() && self.lifecycle.is_stopped() {
+            self.fail(&Refusal::ShuttingDown);
+            return Poll::Ready(());
+        }
         let Some(upstream) = &mut self.upstream else {
             return Poll::Ready(());
         };
@@ -264,9 +268,9 @@ impl Body for MeteredBody {
                 return Poll::Ready(frame);
             }
             if this.poll_upstream(cx).is_pending() {
-                return match this.joined.wait(cx) {
-                    Poll::Ready(bytes) => Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes)))),
-                    Poll::Pending => Poll::Pending,
+                return match this.joined.take() {
+                    Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                    None => Poll::Pending,
                 };
             }
         }

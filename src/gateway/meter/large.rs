@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::tab::Tab;
@@ -17,7 +16,7 @@ use super::unattended::{Unattended, Watch};
 use super::usage;
 use crate::domain::usage::Ending;
 use crate::gateway::answer::Cut;
-use crate::gateway::forward::IDLE;
+use crate::gateway::forward::{IDLE, UpstreamBody};
 use crate::gateway::refusal::Refusal;
 use crate::ledger::{Keeping, Unavailable};
 use crate::lifecycle::Lifecycle;
@@ -29,7 +28,7 @@ const TAIL: usize = 16 * 1024;
 pub struct LargeBody {
     /// What was collected before it proved too large.
     collected: Bytes,
-    upstream: Option<Incoming>,
+    upstream: Option<UpstreamBody>,
     tail: Tail,
     tab: Option<Tab>,
     /// What the client may not see the end before.
@@ -51,7 +50,7 @@ impl LargeBody {
     /// `collected` and then the rest of `upstream`, read on for `patience` if the client leaves.
     pub(super) fn new(
         collected: Bytes,
-        upstream: Incoming,
+        upstream: UpstreamBody,
         (tab, status): (Tab, u16),
         patience: Duration,
         lifecycle: Arc<Lifecycle>,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::tab::Tab;
 use crate::domain::usage::Ending;
+use crate::gateway::forward::UpstreamBody;
 
 /// Reads an answer for its cost.
 pub(super) trait Watch {
@@ -42,7 +42,7 @@ impl<W: Watch> Unattended<W> {
     }
 
     /// Reads on for as long as `patience` lasts, then settles.
-    pub(super) async fn read(mut self, mut upstream: Incoming, patience: Duration) {
+    pub(super) async fn read(mut self, mut upstream: UpstreamBody, patience: Duration) {
         let (watch, tab) = (&mut self.watch, &mut self.tab);
         let reading = async {
             while let Some(Ok(frame)) = upstream.frame().await {

@@ -36,7 +36,8 @@ pub(super) async fn bounded(
     if may_fall_back || body.len() < SMALL || !may_matter(&need, covers) {
         return need;
     }
-    let spare = tokenizer.count(encoding, body, spare).await;
+    // Boxed: calls seldom need it, and its future is large.
+    let spare = Box::pin(tokenizer.count(encoding, body, spare)).await;
     let prompt = need.prompt.saturating_sub(spare.unwrap_or(0));
     Need { prompt, ..need }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::leases::{Answer, Return};
 
 const LASTS: Duration = Duration::from_secs(48);
 

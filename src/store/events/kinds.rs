@@ -16,10 +16,10 @@ use crate::store::batch::{self, Listing};
 use crate::store::transaction::Tx;
 
 /// One that exists is found by writing its digest again, which answers its number alike.
-static INSERT: Listing = Listing::new(
+static INSERT: Listing = Listing::insert(
     "INSERT INTO kinds (digest, day, organisation_id, project_id, key_id, secret_hash, provider,
         model, upstream_model, endpoint, status, code, source, requests, is_stream, is_suspicious,
-        is_disconnected, budgets) VALUES ",
+        is_disconnected, budgets)",
     18,
     " ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING digest, id",
 );
@@ -105,7 +105,7 @@ async fn insert(
     kinds: &[(Digest, &Event<'_>)],
 ) -> Result<HashMap<Digest, i64>, StoreError> {
     let mut numbers = HashMap::with_capacity(kinds.len());
-    for rows in batch::chunks(kinds) {
+    for rows in batch::chunks(tx, kinds) {
         let inserted: Vec<Inserted> = with_tx!(&mut *tx, |c| {
             let mut insert = INSERT.on(c, rows.len());
             for (digest, event) in rows {

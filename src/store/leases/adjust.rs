@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::batch::{self, Listing};
+use crate::store::batch::Listing;
 use crate::store::transaction::Tx;
 
-static INSERT: Listing = Listing::new(
-    "INSERT INTO adjustments (id, budget_id, lease_id, amount, reason, created_at) VALUES ",
+static INSERT: Listing = Listing::insert(
+    "INSERT INTO adjustments (id, budget_id, lease_id, amount, reason, created_at)",
     6,
     "",
 );
@@ -23,16 +23,10 @@ pub(super) struct Adjustment {
 }
 
 pub(super) async fn insert(tx: &mut Tx, rows: &[Adjustment]) -> Result<(), StoreError> {
-    for rows in batch::chunks(rows) {
-        with_tx!(&mut *tx, |c| {
-            let mut insert = INSERT.on(c, rows.len());
-            for row in rows {
-                insert.bind(Uuid::now_v7()).bind(row.budget_id);
-                insert.bind(row.lease_id).bind(row.amount);
-                insert.bind(row.reason).bind(row.at);
-            }
-            insert.query()?.execute(c).await.map(|_| ())
-        })?;
-    }
+    write_rows!(tx, INSERT, rows, |insert, row| {
+        insert.bind(Uuid::now_v7()).bind(row.budget_id);
+        insert.bind(row.lease_id).bind(row.amount);
+        insert.bind(row.reason).bind(row.at)
+    });
     Ok(())
 }

@@ -86,8 +86,8 @@ impl Due {
         let mut budgets = lock_budgets(&mut tx, budgets).await?;
         let mut charges = Vec::new();
         for lease in leases.values_mut() {
-            let amount = self.end(lease, budgets.get_mut(&lease.budget_id));
-            charges.extend((amount > 0).then(|| charge(lease, amount, now)));
+            let lost = self.end(lease, budgets.get_mut(&lease.budget_id));
+            charges.extend((lost > 0).then(|| charge(lease, lost, now)));
         }
         write_leases(&mut tx, &leases.values().collect::<Vec<_>>()).await?;
         write_budgets(&mut tx, &budgets.values().collect::<Vec<_>>()).await?;

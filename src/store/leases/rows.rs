@@ -18,9 +18,9 @@ static LEASES: Listing = Listing::locking(
     FROM leases WHERE id IN (",
     ") ORDER BY id",
 );
-static WRITE_LEASES: Listing = Listing::new(
+static WRITE_LEASES: Listing = Listing::insert(
     "INSERT INTO leases (id, budget_id, instance_id, epoch, state, granted, returned, remaining,
-        held, unclaimed, expires_at) VALUES ",
+        held, unclaimed, expires_at)",
     11,
     " ON CONFLICT (id) DO UPDATE SET state = excluded.state, granted = excluded.granted,
         returned = excluded.returned, remaining = excluded.remaining, held = excluded.held,
@@ -120,18 +120,6 @@ impl Lease {
         self.expires_at = expires_at;
     }
 
-    /// Takes what an event was charged from the lease. Of a closed one, answers how much of it was
-    /// charged already, when the lease was closed.
-    pub(super) fn spend(&mut self, charged: i64, budget: &mut Budget) -> i64 {
-        if self.state == LeaseState::Closed {
-            let claimed = charged.clamp(0, self.unclaimed);
-            self.unclaimed -= claimed;
-            return claimed;
-        }
-        self.release(charged, budget);
-        0
-    }
-
     /// Takes what its owner gives back; `total` counts all that it ever gave back. Fenced owners
     /// give nothing back: whoever fenced them has.
     pub(super) fn take_back(&mut self, total: i64, budget: &mut Budget) {
@@ -185,12 +173,6 @@ impl Budget {
         lease.granted = lease.granted.saturating_add(amount);
         lease.remaining = lease.remaining.saturating_add(amount);
     }
-
-    /// Books `charged`, of which `claimed` was booked before.
-    pub(super) fn charge(&mut self, charged: i64, claimed: i64) {
-        let used = self.used.saturating_add(charged);
-        self.used = used.saturating_sub(claimed).max(0);
-    }
 }
 
 /// Locks the leases with these ids.
@@ -209,33 +191,21 @@ pub(super) async fn lock_budgets(tx: &mut Tx, ids: BTreeSet<Uuid>) -> Result<Bud
 
 /// Writes locked and new leases.
 pub(super) async fn write_leases(tx: &mut Tx, rows: &[&Lease]) -> Result<(), StoreError> {
-    for rows in batch::chunks(rows) {
-        with_tx!(&mut *tx, |c| {
-            let mut write = WRITE_LEASES.on(c, rows.len());
-            for row in rows {
-                write.bind(row.id).bind(row.budget_id);
-                write.bind(row.instance_id).bind(row.epoch);
-                write.bind(row.state).bind(row.granted);
-                write.bind(row.returned).bind(row.remaining);
-                write.bind(row.held).bind(row.unclaimed);
-                write.bind(row.expires_at);
-            }
-            write.query()?.execute(c).await.map(|_| ())
-        })?;
-    }
+    write_rows!(tx, WRITE_LEASES, rows, |write, row| {
+        write.bind(row.id).bind(row.budget_id);
+        write.bind(row.instance_id).bind(row.epoch);
+        write.bind(row.state).bind(row.granted);
+        write.bind(row.returned).bind(row.remaining);
+        write.bind(row.held).bind(row.unclaimed);
+        write.bind(row.expires_at)
+    });
     Ok(())
 }
 
 /// Writes locked budgets.
 pub(super) async fn write_budgets(tx: &mut Tx, rows: &[&Budget]) -> Result<(), StoreError> {
-    for rows in batch::chunks(rows) {
-        with_tx!(&mut *tx, |c| {
-            let mut write = WRITE_BUDGETS.on(c, rows.len());
-            for row in rows {
-                write.bind(row.id).bind(row.used).bind(row.leased);
-            }
-            write.query()?.execute(c).await.map(|_| ())
-        })?;
-    }
+    write_rows!(tx, WRITE_BUDGETS, rows, |write, row| {
+        write.bind(row.id).bind(row.used).bind(row.leased)
+    });
     Ok(())
 }

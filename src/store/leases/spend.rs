@@ -1,24 +1,69 @@
-//! What booking does to leases and budgets: events spend, whatever became of their lease; then
-//! owners give back room.
+//! What booking does to budgets and leases: events spend, whatever became of their lease. It works
+//! by sums and without reading rows, because a batch may name as many budgets as it has events;
+//! only leases that were closed are looked at one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::Return;
-use super::adjust::{self, Adjustment};
-use super::rows::{
-    Budget, Budgets, Lease, Leases, lock_budgets, lock_leases, write_budgets, write_leases,
-};
-use crate::domain::time::Timestamp;
+use super::claim::claim;
+use super::take_back::{budgets_of, take_back};
 use crate::store::StoreError;
+use crate::store::batch::{self, Listing};
 use crate::store::events::Event;
 use crate::store::transaction::Tx;
 
-const CLAIMED: &str = "an event arrived that the closing of its lease had charged";
+/// What a lease gives up: the smaller of what is charged and what is left.
+macro_rules! released {
+    ($charged:literal) => {
+        concat!(
+            "CASE WHEN remaining < ",
+            $charged,
+            " THEN remaining ELSE ",
+            $charged,
+            " END"
+        )
+    };
+}
 
-/// What the events of a batch were charged, by budget and by the lease behind it.
-type Charges = BTreeMap<(Uuid, Option<Uuid>), i64>;
+/// Rows of budget, charge and lease; each budget once. A counter stops at the largest number.
+static CHARGE_BUDGETS: Listing = Listing::new(
+    concat!(
+        "UPDATE budgets SET leased = leased - d.released,
+            used = CASE WHEN used > 9223372036854775807 - d.charged THEN 9223372036854775807
+                ELSE used + d.charged END
+        FROM (SELECT v.column1 AS id, v.column2 AS charged, COALESCE((SELECT ",
+        released!("v.column2"),
+        " FROM leases l WHERE l.id = v.column3 AND l.budget_id = v.column1
+                AND l.state <> 'closed'), 0) AS released
+            FROM (VALUES ",
+    ),
+    3,
+    ") AS v) AS d WHERE budgets.id = d.id",
+);
+/// Rows of budget, charge and lease; each lease of a budget once.
+static CHARGE_LEASES: Listing = Listing::new(
+    concat!(
+        "UPDATE leases SET remaining = remaining - ",
+        released!("d.column2"),
+        " FROM (VALUES "
+    ),
+    3,
+    ") AS d WHERE id = d.column3 AND budget_id = d.column1 AND state <> 'closed'",
+);
+static LOCK_LEASES: Listing =
+    Listing::locking("SELECT id FROM leases WHERE id IN (", ") ORDER BY id");
+static LOCK_BUDGETS: Listing =
+    Listing::locking("SELECT id FROM budgets WHERE id IN (", ") ORDER BY id");
+
+/// What the events of a batch were charged to one budget and the lease behind it.
+#[derive(Clone, Copy)]
+pub(super) struct Charge {
+    pub(super) budget: Uuid,
+    pub(super) lease: Option<Uuid>,
+    pub(super) amount: i64,
+}
 
 /// Charges `events`, which are new, to the budgets they name, and takes back `returns`.
 pub(in crate::store) async fn spend(
@@ -26,86 +71,65 @@ pub(in crate::store) async fn spend(
     events: &[&Event<'_>],
     returns: &[Return],
 ) -> Result<(), StoreError> {
-    let charges = charges(events);
-    let named = charges.keys().filter_map(|(_, lease)| *lease);
-    let named: BTreeSet<Uuid> = named.chain(returns.iter().map(|row| row.lease)).collect();
-    let mut leases = lock_leases(tx, named).await?;
-    let before = leases.clone();
-    let of_leases = leases.values().map(|lease| lease.budget_id);
-    let named: BTreeSet<Uuid> = charges
-        .keys()
-        .map(|(budget, _)| *budget)
-        .chain(of_leases)
-        .collect();
-    let mut budgets = lock_budgets(tx, named).await?;
-    let at = events
-        .iter()
-        .map(|event| event.at)
-        .max()
-        .unwrap_or_default();
-    let claims = charge(&charges, &mut leases, &mut budgets, at);
-    for Return { lease, total } in returns {
-        if let Some((lease, budget)) = pair(&mut leases, &mut budgets, *lease) {
-            lease.take_back(*total, budget);
-        }
+    let mut charges = sums(events);
+    let leases = charges.iter().filter_map(|charge| charge.lease);
+    let leases = leases.chain(returns.iter().map(|row| row.lease));
+    batch::lock(tx, &LOCK_LEASES, &sorted(leases)).await?;
+    let budgets = charges.iter().map(|charge| charge.budget);
+    let budgets = budgets.chain(budgets_of(tx, returns).await?);
+    batch::lock(tx, &LOCK_BUDGETS, &sorted(budgets)).await?;
+    let at = events.iter().map(|event| event.at).max();
+    claim(tx, &mut charges, at.unwrap_or_default()).await?;
+    while !charges.is_empty() {
+        charges = charge_budgets_once(tx, charges).await?;
     }
-    let changed = leases
-        .values()
-        .filter(|lease| before.get(&lease.id) != Some(lease));
-    write_leases(tx, &changed.collect::<Vec<_>>()).await?;
-    write_budgets(tx, &budgets.values().collect::<Vec<_>>()).await?;
-    adjust::insert(tx, &claims).await
+    take_back(tx, returns).await
 }
 
-fn charges(events: &[&Event<'_>]) -> Charges {
-    let mut charges = Charges::new();
+/// The charges of `events`, sorted by budget and lease.
+fn sums(events: &[&Event<'_>]) -> Vec<Charge> {
+    let mut sums: BTreeMap<(Uuid, Option<Uuid>), i64> = BTreeMap::new();
     for event in events {
         for draw in &event.budgets {
-            let sum = charges.entry((draw.budget, draw.lease)).or_default();
+            let sum = sums.entry((draw.budget, draw.lease)).or_default();
             *sum = sum.saturating_add(event.charged(draw.unit));
         }
     }
-    charges
+    let charge = |((budget, lease), amount)| Charge {
+        budget,
+        lease,
+        amount,
+    };
+    sums.into_iter().map(charge).collect()
 }
 
-/// Charges the budgets, and answers what was charged before, when a lease was closed.
-fn charge(
-    charges: &Charges,
-    leases: &mut Leases,
-    budgets: &mut Budgets,
-    at: Timestamp,
-) -> Vec<Adjustment> {
-    let mut claims = Vec::new();
-    for ((id, lease), charged) in charges {
-        let Some(budget) = budgets.get_mut(id) else {
-            tracing::error!(budget.id = %id, "events name a budget that does not exist");
-            continue;
-        };
-        let lease = lease.and_then(|lease| leases.get_mut(&lease));
-        let lease = lease.filter(|lease| lease.budget_id == *id);
-        let lease_id = lease.as_ref().map(|lease| lease.id);
-        let claimed = lease.map_or(0, |lease| lease.spend(*charged, budget));
-        budget.charge(*charged, claimed);
-        if claimed > 0 {
-            claims.push(Adjustment {
-                budget_id: *id,
-                lease_id,
-                amount: -claimed,
-                reason: CLAIMED,
-                at,
-            });
-        }
+/// Books the first of the charges of each budget, and answers the others.
+async fn charge_budgets_once(tx: &mut Tx, charges: Vec<Charge>) -> Result<Vec<Charge>, StoreError> {
+    let mut last = None;
+    let is_first = |charge: &Charge| last.replace(charge.budget) != Some(charge.budget);
+    let (first, others): (Vec<_>, Vec<_>) = charges.into_iter().partition(is_first);
+    let booked = charge(tx, &CHARGE_BUDGETS, &first).await?;
+    if usize::try_from(booked) != Ok(first.len()) {
+        tracing::error!(
+            ledger.named = first.len(),
+            ledger.booked = booked,
+            "events name budgets that do not exist"
+        );
     }
-    claims
+    let leased: Vec<_> = first
+        .into_iter()
+        .filter(|row| row.lease.is_some())
+        .collect();
+    charge(tx, &CHARGE_LEASES, &leased).await?;
+    Ok(others)
 }
 
-/// A locked lease and its budget.
-fn pair<'r>(
-    leases: &'r mut Leases,
-    budgets: &'r mut Budgets,
-    lease: Uuid,
-) -> Option<(&'r mut Lease, &'r mut Budget)> {
-    let lease = leases.get_mut(&lease)?;
-    let budget = budgets.get_mut(&lease.budget_id)?;
-    Some((lease, budget))
+async fn charge(tx: &mut Tx, listing: &Listing, charges: &[Charge]) -> Result<u64, StoreError> {
+    Ok(write_rows!(tx, listing, charges, |charge, row| {
+        charge.bind(row.budget).bind(row.amount).bind(row.lease)
+    }))
+}
+
+fn sorted(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
 }

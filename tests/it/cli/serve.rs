@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::running::Running;
 use super::{Installation, failed};
 use crate::provider::{EventStream, Gate, Provider, Usage, sse};
 use crate::support::client::{CHAT, Client, chat_body};
 use crate::support::db::TestDb;
+use crate::support::running::Running;
 
 const STREAM: &str = r#","stream":true"#;
 

@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant};
 
 use tokio_util::task::TaskTracker;
-use tollgate::store::Db;
+use tollgate::domain::time::{Clock, Timestamp};
 use tollgate::store::keys::{self, KeyPatch};
+use tollgate::store::leases::{self, Ask, Holder};
+use tollgate::store::{Db, ledger_check};
+use uuid::Uuid;
 
 use super::limits::{at_once, quota, statuses};
 use crate::provider::Provider;
@@ -100,7 +103,7 @@ async fn a_quota_is_used_up_by_all_gateways_together_and_not_passed() {
     let key = app.limited_key(quota(amount)).await;
     let tasks = TaskTracker::new();
     let call = |place: usize| {
-        let client = if place % 2 == 0 {
+        let client = if place.is_multiple_of(2) {
             &app.client
         } else {
             &other.client
@@ -169,8 +172,80 @@ async fn set(app: &TestApp, key: &TestKey, amount: i64) {
         limits: Some(quota(amount)),
         ..KeyPatch::default()
     };
-    let now = tollgate::domain::time::Clock::default().now();
-    keys::update(app.db(), key.id, patch, now).await.unwrap();
+    keys::update(app.db(), key.id, patch, now()).await.unwrap();
+}
+
+fn now() -> Timestamp {
+    Clock::default().now()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn room_of_a_process_that_is_gone_is_missed_until_its_journal_is_booked() {
+    let app = on_postgres().await;
+    let amount = room(4);
+    let key = app.limited_key(quota(amount)).await;
+    let chat = async || app.client.post(CHAT, &key.secret, &body()).await;
+    assert_eq!(chat().await.status, 200);
+    app.booked(1).await;
+    let gone = Holder {
+        instance: Uuid::now_v7(),
+        epoch: 1,
+    };
+    leases::register(app.db(), &gone, now()).await.unwrap();
+    let budget = budget(&app).await;
+    // Whatever the gateway has idle goes back when it is recalled.
+    leases::recall(app.db(), &[budget], now()).await.unwrap();
+    let ask = Ask {
+        lease: Uuid::now_v7(),
+        budget,
+        need: amount - USED,
+    };
+    app.until("all room is the other's", async || {
+        let answers = leases::grant(app.db(), &gone, &[ask], now()).await.unwrap();
+        (answers[0].granted > 0).then_some(())
+    })
+    .await;
+    let later = now().plus(Duration::from_secs(61));
+    assert!(leases::suspect_expired(app.db(), later).await.unwrap() > 0);
+    let refused = chat().await;
+    refused.assert_refused(429, "quota_held");
+    assert_eq!(refused.header("retry-after"), Some("30"));
+    leases::close_predecessors(app.db(), gone.instance, 2, now())
+        .await
+        .unwrap();
+    app.until("its room is free again", async || {
+        (chat().await.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(ledger_check::verify(app.db()).await.unwrap(), []);
+}
+
+async fn budget(app: &TestApp) -> Uuid {
+    let Db::Postgres(pool) = app.db() else {
+        panic!("this is about Postgres");
+    };
+    let budget = sqlx::query_scalar("SELECT id FROM budgets");
+    budget.fetch_one(pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_another_took_over_from_stops() {
+    let mut app = on_postgres().await;
+    let Db::Postgres(pool) = app.db() else {
+        panic!("this is about Postgres");
+    };
+    let holder = sqlx::query_as("SELECT id, epoch FROM instances");
+    let (instance, epoch): (Uuid, i64) = holder.fetch_one(pool).await.unwrap();
+    let next = Holder {
+        instance,
+        epoch: epoch + 1,
+    };
+    leases::register(app.db(), &next, now()).await.unwrap();
+    let key = app.limited_key(quota(room(4))).await;
+    let refused = app.client.post(CHAT, &key.secret, &body()).await;
+    refused.assert_refused(503, "ledger_unavailable");
+    let error = app.failed().await;
+    assert!(error.contains("took over"), "{error}");
 }
 
 async fn a_graceful_stop_gives_all_room_back(database: TestDb) {

@@ -9,10 +9,10 @@ use tollgate::domain::quota::{BudgetKey, Period, Unit};
 use tollgate::domain::tenant::ScopeId;
 use tollgate::store::events::{self, Batch, Event};
 use tollgate::store::keys::{self, KeyPatch};
-use tollgate::store::{Db, StoreError, budgets, ledger_check};
+use tollgate::store::{Db, StoreError, budgets};
 use uuid::Uuid;
 
-use super::{draw, event, key, now, organisation, quota, secret};
+use super::{adds_up, draw, event, key, now, organisation, quota, secret};
 use crate::support::db::{TestDb, on_both_engines};
 
 mod history;
@@ -39,16 +39,6 @@ async fn open(db: &Db, scope: ScopeId, unit: Unit, period: Period) -> Uuid {
         .await
         .unwrap()
         .id
-}
-
-/// Every counter is what follows from what is written.
-#[track_caller]
-fn adds_up(db: &Db) -> impl Future<Output = ()> {
-    let caller = std::panic::Location::caller();
-    async move {
-        let differences = ledger_check::verify(db).await.unwrap();
-        assert_eq!(differences, [], "at {caller}");
-    }
 }
 
 async fn booking_again_changes_nothing(test: TestDb) {

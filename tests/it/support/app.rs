@@ -197,6 +197,12 @@ impl TestApp {
     pub async fn stopped(&mut self) {
         self.gateway.stopped().await;
     }
+
+    /// Waits until the gateway ends by itself; what it says.
+    pub async fn failed(&mut self) -> String {
+        let ended = self.gateway.running.take().unwrap().await.unwrap();
+        ended.unwrap_err().to_string()
+    }
 }
 
 impl Gateway {
