@@ -17,7 +17,8 @@ use crate::store::{Db, StoreError};
 pub(super) const BY_EXPIRY: &str = "SELECT id FROM leases
     WHERE state <> 'closed' AND state = $1 AND expires_at <= $2 ORDER BY id LIMIT $3";
 pub(super) const BY_HOLDER: &str = "SELECT id FROM leases
-    WHERE state <> 'closed' AND instance_id = $1 AND epoch < $2 ORDER BY id LIMIT $3";
+    WHERE state <> 'closed' AND state IN ('open', 'suspect') AND instance_id = $1 AND epoch < $2
+    ORDER BY id LIMIT $3";
 
 /// How long after its expiry a lease waits for its owner's journal.
 const PATIENCE: Duration = Duration::from_mins(15);
