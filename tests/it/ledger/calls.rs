@@ -17,7 +17,6 @@ const CAP: usize = 200;
 /// A call as its client knows it.
 #[derive(Clone, Debug)]
 pub struct Made {
-    pub number: usize,
     /// 0 if no answer came.
     pub status: u16,
     /// What the answer's head calls it.
@@ -85,7 +84,6 @@ pub fn answer(seen: &provider::Seen) -> Script {
 /// Makes a call, whatever becomes of its gateway meanwhile.
 pub async fn make(client: &Client, secret: &str, number: usize) -> Made {
     let mut made = Made {
-        number,
         status: 0,
         id: String::new(),
         code: String::new(),
@@ -114,11 +112,6 @@ pub async fn make(client: &Client, secret: &str, number: usize) -> Made {
 }
 
 impl Made {
-    /// Whether the gateway was there to the end.
-    pub fn is_answered(&self) -> bool {
-        self.usage.is_some() || !self.code.is_empty()
-    }
-
     /// Notes what a whole answer says.
     fn read(&mut self, text: &str) {
         let answer: Value = serde_json::from_str(text).unwrap();

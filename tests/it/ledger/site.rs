@@ -48,7 +48,6 @@ pub struct Starting(Running);
 
 /// A key as its owner has it.
 pub struct Key {
-    pub id: String,
     pub secret: String,
 }
 
@@ -98,7 +97,6 @@ impl Site {
         let key = self.run(&[&line, limits].concat());
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
         Key {
-            id: text("id"),
             secret: text("secret"),
         }
     }

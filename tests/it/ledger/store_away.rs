@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::load::{Clients, Load};
-use super::site::{Key, Machine, Process, Site};
+use super::site::{Machine, Process, Site};
 use super::{few_or_many, until};
 use crate::support::db::TestDb;
 use crate::support::postgres::Server;
@@ -18,7 +18,6 @@ const SERVED: Duration = Duration::from_secs(25);
 /// Three processes at work, with room for all that they do.
 struct Busy {
     site: Site,
-    key: Key,
     load: Load,
     processes: Vec<Process>,
     clients: Vec<Clients>,
@@ -35,7 +34,6 @@ impl Busy {
         let clients = processes.iter().map(clients).collect();
         let busy = Self {
             site,
-            key,
             load,
             processes,
             clients,
@@ -111,7 +109,7 @@ async fn connections_to_the_store_that_hang_for_ever_cost_no_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_of_postgres_costs_no_call() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = Server::start() else {
         return;
     };
     let busy = Busy::on(TestDb::on(&server.url()).await).await;

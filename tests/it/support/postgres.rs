@@ -25,7 +25,7 @@ pub struct Server {
 impl Server {
     /// Starts one; `None` where that is not possible, which it says.
     #[expect(clippy::print_stdout, reason = "what is skipped is said")]
-    pub async fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             println!("skipped: initdb and pg_ctl are not installed");
             return None;
