@@ -1,7 +1,6 @@
 //! The one assembly of the gateway, for the binary and for every test: store, ledger, cache, path and
 //! server from a configuration and bound sockets, and the order in which they end.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,18 +11,25 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cache::Callers;
-use crate::config::Config;
+use crate::config::{Config, Durability};
 use crate::domain::time::Clock;
-use crate::gateway::{BodyLimits, Gateway, Limiters, Upstream};
+use crate::gateway::{Capacity, Limiters, Upstream};
 use crate::ledger::Ledger;
+use crate::ledger::journal::{self, Journal};
 use crate::lifecycle::Lifecycle;
-use crate::metrics::{Gauges, Metrics};
-use crate::providers::{Catalog, fetch_listings};
+use crate::metrics::Metrics;
+use crate::providers::Catalog;
 use crate::server::Server;
 use crate::store::Db;
-use crate::store::instance::{InstanceError, InstanceLock};
+use crate::store::instance::InstanceLock;
 
+mod audit;
+mod background;
+mod gauges;
 mod watch;
+
+use audit::Audit;
+use background::Background;
 
 /// Streams that were told to end get this long to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -37,41 +43,38 @@ pub struct App {
     metrics: Arc<Metrics>,
     drain: Duration,
     background: Background,
-}
-
-/// What runs beside the calls.
-struct Background {
-    db: Db,
-    data_dir: PathBuf,
-    /// The right to serve, unless the store was away.
-    lock: Option<InstanceLock>,
-    clock: Clock,
-    callers: Arc<Callers>,
-    catalog: Arc<Catalog>,
-    upstream: Arc<Upstream>,
+    /// The right to serve.
+    lock: InstanceLock,
 }
 
 impl App {
     /// Assembles, and migrates if the store is there. Fails if it can never serve.
     pub async fn build(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         let db = Db::connect(config.database_url().expose_secret()).await?;
-        let lock = watch::open(&db, &config.data_dir).await?;
+        let lock = InstanceLock::acquire(&db)?;
+        let (journal, predecessors) = Journal::open(&config.data_dir, options(config))?;
         let lifecycle = Arc::new(Lifecycle::default());
-        let ledger = Ledger::new(db.clone(), clock.clone());
+        let ledger = Ledger::new(db.clone(), clock.clone(), journal);
         let limiters = Arc::new(Limiters::default());
         let callers = Callers::new(db.clone(), Arc::clone(&ledger), limiters, config.auth.grace);
+        let opening = watch::open(db.clone(), clock.clone(), Arc::clone(&ledger), predecessors);
         let background = Background {
             db: db.clone(),
-            data_dir: config.data_dir.clone(),
-            lock,
+            ledger: Arc::clone(&ledger),
+            opening: background::begin(&db, Box::pin(opening)).await?,
             clock,
             callers,
             catalog: Arc::new(Catalog::build(config)?),
             upstream: Arc::new(Upstream::new()?),
+            capacity: Capacity::new(
+                config.server.max_connections,
+                config.server.max_buffered_bytes,
+            ),
+            audit: Audit::default(),
         };
         let metrics = Metrics::new();
-        metrics.collect(gauges(&lifecycle, &background.callers));
-        let gateway = background.gateway(config, &ledger, &lifecycle, &metrics);
+        metrics.collect(gauges::of(&lifecycle, &background));
+        let gateway = background.gateway(config, &lifecycle, &metrics);
         Ok(Self {
             server: Server::new(&config.server, gateway.router(), &lifecycle),
             db,
@@ -80,6 +83,7 @@ impl App {
             metrics,
             drain: config.server.drain,
             background,
+            lock,
         })
     }
 
@@ -103,19 +107,20 @@ impl App {
             lifecycle,
             drain,
             background,
+            lock: _lock,
             ..
         } = self;
         let beside = TaskTracker::new();
         let stop = CancellationToken::new();
-        let writing = beside.spawn(Arc::clone(&ledger).write(stop.child_token()));
-        if background.lock.is_some() {
+        let booking = beside.spawn(ledger.run(stop.child_token()));
+        if background.opening.is_none() {
             background.admit(&lifecycle);
         }
         let watching = beside.spawn(background.run(Arc::clone(&lifecycle)));
         serve(&server, listener, &lifecycle, drain).await;
         lifecycle.drained().await;
         stop.cancel();
-        writing.await?;
+        booking.await?;
         if watching.is_finished() {
             watching.await??;
         } else {
@@ -124,6 +129,17 @@ impl App {
         // One that hangs would never let go of its connections.
         let _ = tokio::time::timeout(LAST_WORDS, db.close()).await;
         Ok(())
+    }
+}
+
+/// How the journal is kept.
+fn options(config: &Config) -> journal::Options {
+    journal::Options {
+        durability: match config.ledger.durability {
+            Durability::Process => journal::Durability::Process,
+            Durability::Disk => journal::Durability::Disk,
+        },
+        max_bytes: config.ledger.journal_max_bytes,
     }
 }
 
@@ -155,74 +171,5 @@ async fn serve(
         server.cut();
         // What is cut settles as it is dropped, and only then is everything there to be booked.
         serving.await;
-    }
-}
-
-/// What the process knows about itself, for whoever reads the metrics.
-fn gauges(lifecycle: &Arc<Lifecycle>, callers: &Arc<Callers>) -> Gauges {
-    let (ready, detached) = (Arc::clone(lifecycle), Arc::clone(lifecycle));
-    let callers = Arc::clone(callers);
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    Gauges::default()
-        .with("ready", "1 if calls are welcome", move || {
-            i64::from(ready.is_ready())
-        })
-        .with(
-            "calls_without_client",
-            "Calls that go on although their client left",
-            move || count(detached.detached()),
-        )
-        .with(
-            "cached_keys",
-            "Keys in memory, unknown ones included",
-            move || count(callers.len()),
-        )
-}
-
-impl Background {
-    fn gateway(
-        &self,
-        config: &Config,
-        ledger: &Arc<Ledger>,
-        lifecycle: &Arc<Lifecycle>,
-        metrics: &Arc<Metrics>,
-    ) -> Gateway {
-        Gateway {
-            clock: self.clock.clone(),
-            callers: Arc::clone(&self.callers),
-            catalog: Arc::clone(&self.catalog),
-            ledger: Arc::clone(ledger),
-            upstream: Arc::clone(&self.upstream),
-            lifecycle: Arc::clone(lifecycle),
-            metrics: Arc::clone(metrics),
-            body_limits: BodyLimits {
-                bytes: config.server.max_body_bytes,
-                time: config.server.body_timeout,
-            },
-            default_max_output_tokens: config.quota.default_max_output_tokens,
-        }
-    }
-
-    /// The store is there: calls are welcome.
-    fn admit(&self, lifecycle: &Lifecycle) {
-        self.callers.open();
-        lifecycle.set_ready(true);
-    }
-
-    /// Opens the store if it was away, then keeps fresh what calls rely on.
-    async fn run(mut self, lifecycle: Arc<Lifecycle>) -> Result<(), InstanceError> {
-        let opened = match self.lock.take() {
-            Some(lock) => Ok(lock),
-            None => watch::until_open(&self.db, &self.data_dir).await,
-        };
-        let lock = opened.inspect_err(|_| lifecycle.stop_now())?;
-        self.admit(&lifecycle);
-        tokio::join!(
-            self.callers.follow(),
-            fetch_listings(self.catalog, self.upstream),
-            watch::clock(self.db.clone(), self.clock),
-            watch::store(self.db, lock, lifecycle),
-        );
-        Ok(())
     }
 }

@@ -89,14 +89,15 @@ impl Callers {
     }
 
     /// The caller that `secret` belongs to. Whether it may call now is for the caller to check.
+    /// What is seldom needed is boxed, so that the future of every call stays small.
     pub async fn find(&self, secret: &SecretHash) -> Result<Arc<Caller>, LookupError> {
         let entry = match self.entries.get(secret) {
             Some(entry) if !entry.is_stale() => entry,
             Some(_) => {
                 self.entries.remove(secret);
-                self.load(secret).await?
+                Box::pin(self.load(secret)).await?
             }
-            None => self.load(secret).await?,
+            None => Box::pin(self.load(secret)).await?,
         };
         match entry {
             Entry::Unknown { .. } => Err(LookupError::Unknown),

@@ -1,11 +1,13 @@
 //! The rules of the gateway as functions of values: no IO, no clock of its own, no framework.
 //! A test in `tests/it` keeps it that way.
 
+pub mod encoding;
 pub mod key;
 pub mod limits;
 pub mod model_access;
 pub mod price;
 pub mod quota;
+pub mod refused;
 pub mod tenant;
 pub mod time;
 pub mod usage;

@@ -1,5 +1,5 @@
 //! The path of a call. Each stage is a tower service whose request type is what the stage before it
-//! proved, `Call → Known → Inspected → Routed → Limited → Held`: a stage cannot be left out or put
+//! proved, `Call → Known → Admitted → Inspected → Routed → Limited → Held`: a stage cannot be left out or put
 //! in the wrong place, and only what is held can reach a provider.
 
 use std::sync::Arc;
@@ -13,10 +13,12 @@ use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::providers::Catalog;
+use crate::tokenizer::Tokenizer;
 
 mod access_log;
 mod answer;
 mod authenticate;
+mod capacity;
 mod forward;
 mod head_limits;
 mod inspect;
@@ -31,6 +33,7 @@ mod rate_limit;
 mod refusal;
 mod routes;
 
+pub use capacity::Capacity;
 pub use forward::Upstream;
 pub use inspect::{BodyLimits, Endpoint};
 pub use rate_limit::{Gates, Limiters};
@@ -50,12 +53,16 @@ pub struct Gateway {
     pub catalog: Arc<Catalog>,
     /// What may be used.
     pub ledger: Arc<Ledger>,
+    /// How long prompts are counted.
+    pub tokenizer: Arc<Tokenizer>,
     /// How providers are reached.
     pub upstream: Arc<Upstream>,
     /// What must finish before the process ends.
     pub lifecycle: Arc<Lifecycle>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// How much is taken on at once.
+    pub capacity: Arc<Capacity>,
     /// How much of a body is taken.
     pub body_limits: BodyLimits,
     /// Output tokens where neither client nor model says.
@@ -74,6 +81,8 @@ impl Gateway {
             .layer(authenticate::layer(&self.callers))
             // where its limits stand, on every answer from here on
             .layer(LimitHeadersLayer)
+            // → Admitted: a place among the calls that this process takes on
+            .layer(capacity::layer(&self.capacity))
             // → Inspected: the body, read once, and what it asks
             .layer(inspect::layer(endpoint, self.body_limits))
             // → Routed: what the key may call, and who serves it
@@ -81,7 +90,11 @@ impl Gateway {
             // → Limited: requests and tokens per minute, calls in flight
             .layer(RateLimitLayer)
             // → Held: room for all it can cost, in every budget that covers it
-            .layer(quota::layer(&self.ledger, self.default_max_output_tokens))
+            .layer(quota::layer(
+                &self.ledger,
+                &self.tokenizer,
+                self.default_max_output_tokens,
+            ))
             // the answer, read as it passes and settled exactly once
             .layer(meter::layer(&self.lifecycle))
             // the provider

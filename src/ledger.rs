@@ -1,177 +1,146 @@
 //! The ledger: what every call may use and what it did use. A call draws a [`Hold`] from every budget
-//! that covers it, or from none, and settles it exactly once, whatever happens; settled calls are
-//! written to the store in batches.
-//!
-//! One process owns the balances of its database; see [`crate::store::instance`].
+//! that covers it, or from none; is written down before it is sent; and settles exactly once,
+//! whatever happens. Budgets are leased from the store in slices, so that calls draw from memory
+//! however many processes share a limit; settled calls go to the store in batches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-use crate::domain::limits::Limits;
-use crate::domain::quota::{BudgetKey, Need, Period, Unit};
-use crate::domain::tenant::ScopeId;
-use crate::domain::time::{Clock, Timestamp};
-use crate::store::events::Event;
-use crate::store::{Db, StoreError, budgets};
+use crate::domain::quota::{Need, Unit};
+use crate::domain::time::Clock;
+use crate::store::events::Booker;
+use crate::store::leases::Holder;
+use crate::store::{Db, StoreError, leases};
 
+mod bank;
 mod budget;
+mod cover;
 mod flush;
 mod hold;
+pub mod journal;
+mod keeper;
+
+mod outbox;
+mod record;
+mod recover;
 mod refusals;
+mod reserve;
+mod slice;
 #[cfg(test)]
 mod tests;
 
 pub use budget::Budget;
-pub use hold::{Hold, Intent, Report};
+pub use cover::Cover;
+pub use hold::{Hold, Intent, Report, Settled};
+pub use outbox::Keeping;
+pub use recover::RecoverError;
 pub use refusals::Refusals;
+pub use reserve::{Room, Shortage};
 
-use budget::Draws;
+use bank::Bank;
+use flush::Flusher;
+use journal::{Backlog, Journal, JournalError};
+use outbox::Outbox;
 
-/// The budgets that cover a scope's calls until the first of them starts anew.
-pub struct Cover {
-    until: Timestamp,
-    budgets: Vec<Arc<Budget>>,
-}
-
-/// Why no hold was given.
-#[derive(Debug)]
-pub enum Shortage {
-    /// Other calls hold what is left of this budget.
-    Held(Arc<Budget>),
-    /// There is not enough left in this budget, whatever those calls give back.
-    Exhausted(Arc<Budget>),
-    /// Too much waits to be written.
-    Backlog,
-}
+/// `SQLite` has one process, which the lock of its file keeps alone: its leases never expire.
+const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 100);
 
 /// See the module.
 pub struct Ledger {
     db: Db,
     clock: Clock,
-    budgets: Mutex<HashMap<BudgetKey, Arc<Budget>>>,
-    /// Counts forgotten budgets: what was read from the store before is not to be trusted after.
-    forgotten: AtomicU64,
-    settled: flush::Settled,
+    journal: Arc<Journal>,
+    holder: Holder,
+    /// How long a lease may be held from after it was asked for.
+    lasts: Duration,
+    budgets: Mutex<HashMap<Uuid, Arc<Budget>>>,
+    bank: Bank,
+    outbox: Outbox,
+    booker: Booker,
     refusals: Arc<Refusals>,
+    /// Up to which edit limits are known.
+    edits: AtomicU64,
+    is_fenced: AtomicBool,
+    fenced: CancellationToken,
 }
 
-/// Calls that may wait to be written while the store is away; about 500 bytes each.
-const MOST_UNWRITTEN: usize = 500_000;
-
-/// How long budgets may take to be read: a store that hangs counts as away.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How often a hold is tried again when another call was faster between look and take.
-const TRIES: usize = 8;
+/// Nothing can be reserved or recorded at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("usage cannot be recorded")]
+pub struct Unavailable;
 
 impl Ledger {
-    /// A ledger that writes to `db`.
-    pub fn new(db: Db, clock: Clock) -> Arc<Self> {
+    /// A ledger that writes to `db` by way of `journal`.
+    pub fn new(db: Db, clock: Clock, journal: Arc<Journal>) -> Arc<Self> {
+        let (instance, epoch) = journal.holder();
+        let lasts = match db {
+            Db::Postgres(_) => slice::HOLDS_FOR,
+            Db::Sqlite(_) => FOR_EVER,
+        };
         Arc::new(Self {
+            booker: Booker::new(db.clone()),
             db,
             clock,
+            journal,
+            holder: Holder { instance, epoch },
+            lasts,
             budgets: Mutex::default(),
-            forgotten: AtomicU64::new(0),
-            settled: flush::Settled::default(),
+            bank: Bank::default(),
+            outbox: Outbox::default(),
             refusals: Arc::default(),
+            edits: AtomicU64::new(0),
+            is_fenced: AtomicBool::new(false),
+            fenced: CancellationToken::new(),
         })
     }
 
-    /// The budgets of `scope`: one for each of its `limits`, and those whose limit was removed in
-    /// this period, because their counting goes on. `as_of` orders reads of the same limits: what
-    /// was read before an edit never replaces what was read after it.
-    pub async fn cover(
-        &self,
-        scope: ScopeId,
-        limits: &Limits,
-        as_of: u64,
-    ) -> Result<Arc<Cover>, StoreError> {
-        loop {
-            let before = self.forgotten.load(Ordering::Acquire);
-            let now = self.clock.now();
-            let reading = tokio::time::timeout(PATIENCE, self.rows(scope, limits, now)).await;
-            let rows = reading.map_err(|late| StoreError::unavailable(&late))??;
-            let mut kept = self.budgets.lock();
-            if before == self.forgotten.load(Ordering::Acquire) {
-                let ends = rows.iter().filter_map(|row| row.key.period.end(now));
-                let until = ends.min().unwrap_or(Timestamp(i64::MAX));
-                let budgets = rows
-                    .into_iter()
-                    .map(|row| row.enter(&mut kept, as_of))
-                    .collect();
-                return Ok(Arc::new(Cover { until, budgets }));
-            }
+    /// Lends and books until `stop`, then books what is left and gives all room back.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let (lent, booked) = (CancellationToken::new(), CancellationToken::new());
+        let beside = TaskTracker::new();
+        beside.spawn(Arc::clone(&self.journal).run(booked.clone()));
+        let flusher = beside.spawn(Flusher::new(&self).run(lent.clone()));
+        tokio::join!(self.lend(&stop), self.keep(&stop), self.adopt(&stop));
+        lent.cancel();
+        match flusher.await {
+            Ok(true) => self.leave().await,
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the ledger broke"),
+        }
+        booked.cancel();
+        beside.close();
+        beside.wait().await;
+    }
+
+    /// Everything is booked and given back: nothing of this process is left.
+    async fn leave(&self) {
+        let Holder { instance, epoch } = self.holder;
+        let next = epoch.saturating_add(1);
+        let closing = leases::close_predecessors(&self.db, instance, next, self.clock.now());
+        let closed = tokio::time::timeout(Duration::from_secs(5), closing).await;
+        if let Err(error) = closed.unwrap_or_else(|late| Err(StoreError::unavailable(&late))) {
+            tracing::warn!(%error, cause = error.cause(), "leases could not be closed; the next start closes them");
         }
     }
 
-    async fn rows(
-        &self,
-        scope: ScopeId,
-        limits: &Limits,
-        now: Timestamp,
-    ) -> Result<Vec<Opened>, StoreError> {
-        let mut rows = Vec::new();
-        for limit in limits.budgets() {
-            let key = BudgetKey::new(scope, limit.unit, limit.period, now);
-            let row = budgets::open(&self.db, &key, Some(limit.amount), now).await?;
-            rows.push(Opened {
-                key,
-                row,
-                amount: Some(limit.amount),
-            });
-        }
-        for (key, row, _) in budgets::current(&self.db, scope, now).await? {
-            if rows.iter().all(|opened| opened.key != key) {
-                rows.push(Opened {
-                    key,
-                    row,
-                    amount: None,
-                });
-            }
-        }
-        Ok(rows)
-    }
-
-    /// Holds what `need` asks of every budget in `covers`. The output cap shrinks to a fair share
-    /// before anything is refused.
-    pub fn reserve(
-        self: &Arc<Self>,
-        intent: Intent,
-        need: Need,
-        covers: &[Arc<Cover>],
-    ) -> Result<Hold, Shortage> {
-        if self.settled.len() > MOST_UNWRITTEN {
-            return Err(Shortage::Backlog);
-        }
-        let budgets = || covers.iter().flat_map(|cover| &cover.budgets);
-        let mut refused = None;
-        for _ in 0..TRIES {
-            let standings = budgets().filter_map(|budget| budget.token_standing());
-            let cap = standings.map(|standing| need.cap_within(&standing)).min();
-            let cap = cap.unwrap_or(need.cap);
-            match draw(budgets(), need.hold(cap)) {
-                Ok(draws) => return Ok(Hold::new(self, intent, need, cap, draws)),
-                Err(short) => refused = Some(short),
-            }
-            if let Some(exhausted) = budgets().find(|budget| budget.is_hopeless(&need)) {
-                return Err(Shortage::Exhausted(Arc::clone(exhausted)));
-            }
-        }
-        refused.map_or(Err(Shortage::Backlog), |short| Err(Shortage::Held(short)))
+    /// Room that was reserved for the call of `intent`, which needs `need`.
+    pub fn hold(self: &Arc<Self>, intent: Intent, need: &Need, room: Room) -> Hold {
+        Hold::new(self, intent, need, room)
     }
 
     /// What is left of the tightest token budget of `covers`, if one limits tokens.
     pub fn least_left(covers: impl Iterator<Item = Arc<Cover>>) -> Option<i64> {
         let least = |cover: Arc<Cover>| {
-            let standings = cover
-                .budgets
-                .iter()
-                .filter_map(|budget| budget.token_standing());
-            standings.map(|standing| standing.left).min()
+            let standings = cover.standings();
+            let tokens = standings.filter(|standing| standing.unit == Unit::Tokens);
+            tokens.map(|standing| standing.left).min()
         };
         covers.filter_map(least).min()
     }
@@ -181,83 +150,56 @@ impl Ledger {
         Arc::clone(&self.refusals)
     }
 
-    fn settle(&self, event: Event<'static>) {
-        self.settled.push(event);
+    /// Limits of `scopes` were edited, and `as_of` counts the edits seen: their budgets are read
+    /// anew, whether calls come or not.
+    pub fn edited(&self, scopes: &HashSet<Uuid>, as_of: u64) {
+        self.edits.fetch_max(as_of, Ordering::AcqRel);
+        let budgets = self.budgets.lock();
+        let edited = budgets.values().filter(|budget| {
+            let is_edited = scopes.contains(&budget.key.scope.uuid());
+            is_edited && budget.slice().is_leasing()
+        });
+        self.bank.look(edited.cloned());
     }
 
-    /// Forgets budgets that no cached key and no open hold refers to. Only what is written may be
-    /// forgotten, so the writer calls it when nothing waits.
-    fn forget_unused(&self) {
-        let mut kept = self.budgets.lock();
-        let before = kept.len();
-        kept.retain(|_, budget| Arc::strong_count(budget) > 1);
-        if kept.len() < before {
-            self.forgotten.fetch_add(1, Ordering::AcqRel);
+    fn edits(&self) -> u64 {
+        self.edits.load(Ordering::Acquire)
+    }
+
+    /// Whether calls can be recorded; why not.
+    pub fn health(&self) -> Result<(), JournalError> {
+        self.journal.health()
+    }
+
+    /// What waits to be booked.
+    pub fn backlog(&self) -> Backlog {
+        self.journal.backlog()
+    }
+
+    /// Whether new calls may draw: every end is written down, and this process is the latest of its
+    /// journal.
+    fn is_admitting(&self) -> bool {
+        !self.outbox.is_stranding() && !self.is_fenced.load(Ordering::Acquire)
+    }
+
+    /// A later process has this one's journal: it gets no room any more.
+    fn fence(&self) {
+        if !self.is_fenced.swap(true, Ordering::AcqRel) {
+            tracing::error!("another process took over this one's journal: it must stop");
+            self.fenced.cancel();
         }
     }
-}
 
-impl Cover {
-    /// No budget at all.
-    pub fn none() -> Arc<Self> {
-        Arc::new(Self {
-            until: Timestamp(i64::MAX),
-            budgets: Vec::new(),
-        })
-    }
-
-    /// Whether a period has ended, so that the scope needs a new cover.
-    pub fn is_over(&self, now: Timestamp) -> bool {
-        now >= self.until
-    }
-
-    /// Its budgets.
-    pub fn budgets(&self) -> &[Arc<Budget>] {
-        &self.budgets
+    /// Returns when another process took over this one's journal, so that it must stop.
+    pub async fn fenced(&self) {
+        self.fenced.cancelled().await;
     }
 }
 
-/// A budget row as the store has it.
-struct Opened {
-    key: BudgetKey,
-    row: budgets::BudgetRow,
-    amount: Option<i64>,
-}
-
-impl Opened {
-    /// The budget in memory, which knows more than the row, with the row's amount.
-    fn enter(self, kept: &mut HashMap<BudgetKey, Arc<Budget>>, as_of: u64) -> Arc<Budget> {
-        let fresh = || Arc::new(Budget::new(self.row.id, self.key, self.row.used));
-        let budget = kept.entry(self.key).or_insert_with(fresh);
-        budget.set_amount(self.amount, as_of);
-        Arc::clone(budget)
+impl Unavailable {
+    /// For `map_err`. That this goes on is said once, by whoever watches the journal's health.
+    fn of(error: &JournalError) -> Self {
+        tracing::debug!(%error, "a call cannot be written down");
+        Self
     }
-}
-
-impl BudgetKey {
-    fn new(scope: ScopeId, unit: Unit, period: Period, now: Timestamp) -> Self {
-        Self {
-            scope,
-            unit,
-            period,
-            start: period.start(now),
-        }
-    }
-}
-
-/// Takes from all budgets or, giving back what was taken, names the one that is short.
-fn draw<'a>(
-    budgets: impl Iterator<Item = &'a Arc<Budget>>,
-    tokens: i64,
-) -> Result<Draws, Arc<Budget>> {
-    let mut draws = Draws::new();
-    for budget in budgets {
-        let amount = match budget.key.unit {
-            Unit::Tokens => tokens,
-            Unit::Requests => 1,
-            Unit::NanoUsd => 0,
-        };
-        draws.push(budget.draw(amount).ok_or_else(|| Arc::clone(budget))?);
-    }
-    Ok(draws)
 }

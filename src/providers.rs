@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::{Config, Model};
+use crate::domain::encoding::Encoding;
 use crate::domain::price::Price;
 
 mod listing;
@@ -24,6 +25,8 @@ pub struct ModelFacts {
     pub part_tokens: i64,
     /// Tokens that the provider adds to every prompt.
     pub prompt_overhead: i64,
+    /// The tokenizer that counts its prompts.
+    pub encoding: Option<Encoding>,
     /// Whether it thinks in tokens that nobody sees.
     pub reasoning: bool,
     /// What it costs.
@@ -46,7 +49,7 @@ pub struct Catalog {
     providers: Vec<Arc<Provider>>,
     models: HashMap<String, Route>,
     /// For models that only a provider's pattern names.
-    undeclared: Arc<ModelFacts>,
+    undeclared: [Arc<ModelFacts>; 3],
 }
 
 impl Catalog {
@@ -66,7 +69,8 @@ impl Catalog {
         Ok(Self {
             providers,
             models,
-            undeclared: Arc::new(ModelFacts::undeclared()),
+            undeclared: [None, Some(Encoding::O200k), Some(Encoding::Cl100k)]
+                .map(|encoding| Arc::new(ModelFacts::undeclared(encoding))),
         })
     }
 
@@ -79,10 +83,13 @@ impl Catalog {
             .providers
             .iter()
             .find(|provider| provider.serves(model))?;
+        let encoding = provider.encoding(model);
+        let mut undeclared = self.undeclared.iter();
+        let facts = undeclared.find(|facts| facts.encoding == encoding)?;
         Some(Route {
             provider: Arc::clone(provider),
             upstream: None,
-            facts: Arc::clone(&self.undeclared),
+            facts: Arc::clone(facts),
         })
     }
 
@@ -115,14 +122,17 @@ impl Route {
         Self {
             provider: Arc::clone(provider),
             upstream: (upstream != model.name).then(|| upstream.into()),
-            facts: Arc::new(ModelFacts::of(model)),
+            facts: Arc::new(ModelFacts::of(model, provider)),
         }
     }
 }
 
 impl ModelFacts {
-    fn of(model: &Model) -> Self {
+    fn of(model: &Model, provider: &Provider) -> Self {
+        let named = model.tokenizer.as_deref();
+        let encoding = named.map_or_else(|| provider.encoding(model.upstream()), Encoding::parse);
         Self {
+            encoding,
             max_output_tokens: model.max_output_tokens,
             context_window: model.context_window,
             part_tokens: model.part_tokens,
@@ -132,8 +142,9 @@ impl ModelFacts {
         }
     }
 
-    fn undeclared() -> Self {
+    fn undeclared(encoding: Option<Encoding>) -> Self {
         Self {
+            encoding,
             max_output_tokens: None,
             context_window: None,
             part_tokens: 4096,

@@ -103,11 +103,13 @@ pub const STATEMENTS: &[&[&str]] = &[
     budgets::STATEMENTS,
     callers::STATEMENTS,
     changes::STATEMENTS,
+    events::STATEMENTS,
     keys::STATEMENTS,
     leases::STATEMENTS,
     ledger_check::STATEMENTS,
     organisations::STATEMENTS,
     projects::STATEMENTS,
+    refusals::STATEMENTS,
     usage::STATEMENTS,
 ];
 

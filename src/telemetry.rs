@@ -1,6 +1,7 @@
 //! The log: JSON lines on stdout, or readable ones on a terminal. Logging never blocks a call and
 //! costs it no system call; what is too much is dropped and counted, never waited for.
 
+mod json_lines;
 mod log_buffer;
 
 use std::io::{IsTerminal, stdout};
@@ -11,6 +12,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::ConfigError;
+use json_lines::JsonLines;
 use log_buffer::LogBuffer;
 
 pub use log_buffer::LogWriter;
@@ -35,12 +37,7 @@ pub fn init(filter: &str) -> Result<LogGuard, ConfigError> {
         let wants_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         lines.with_ansi(wants_colour).finish().try_init()
     } else {
-        lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .finish()
-            .try_init()
+        lines.event_format(JsonLines).finish().try_init()
     };
     started.map_err(|_| ConfigError::invalid("a log has been started before; start it once"))?;
     let writer = LogWriter::start(buffer, stdout())

@@ -1,12 +1,13 @@
-//! Keeps an eye on the store: waits for it at the start, follows its clock, and says when it is away.
+//! Keeps an eye on the store: waits for it at the start, follows its clock, and says when calls
+//! cannot be served or written down.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::time::Clock;
+use crate::ledger::journal::Predecessor;
+use crate::ledger::{Ledger, RecoverError};
 use crate::lifecycle::Lifecycle;
-use crate::store::instance::{InstanceError, InstanceLock};
 use crate::store::{Db, StoreError, clock as store_clock};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -14,32 +15,33 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const CLOCK_EVERY: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Migrates and takes the right to serve; `None` if the store is away, which may pass.
-pub(super) async fn open(db: &Db, data_dir: &Path) -> Result<Option<InstanceLock>, InstanceError> {
-    let opened = async {
-        db.migrate().await?;
-        InstanceLock::acquire(db, data_dir).await
-    };
-    match opened.await {
-        Ok(lock) => Ok(Some(lock)),
-        Err(InstanceError::Store(error @ StoreError::Unavailable { .. })) => {
+/// Migrates; whether the store is there, which may take time.
+pub(super) async fn migrate(db: &Db) -> Result<bool, StoreError> {
+    match db.migrate().await {
+        Ok(()) => Ok(true),
+        Err(error @ StoreError::Unavailable { .. }) => {
             tracing::warn!(%error, "waiting for the store");
-            Ok(None)
+            Ok(false)
         }
         Err(error) => Err(error),
     }
 }
 
-/// The same as soon as the store is there, however long that takes.
-pub(super) async fn until_open(db: &Db, data_dir: &Path) -> Result<InstanceLock, InstanceError> {
+/// Migrates as soon as the store is there, however long that takes, then books what earlier
+/// processes left.
+pub(super) async fn open(
+    db: Db,
+    clock: Clock,
+    ledger: Arc<Ledger>,
+    predecessors: Vec<Predecessor>,
+) -> Result<(), RecoverError> {
     let mut pause = FIRST_PAUSE;
-    loop {
+    while !migrate(&db).await? {
         tokio::time::sleep(pause + jitter()).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
-        if let Some(lock) = open(db, data_dir).await? {
-            return Ok(lock);
-        }
     }
+    correct(&db, &clock).await;
+    ledger.open(predecessors).await
 }
 
 /// Keeps processes that wait for the same store from asking all at once.
@@ -52,22 +54,31 @@ fn jitter() -> Duration {
 /// Corrects `clock` by the store's time, which all processes share.
 pub(super) async fn clock(db: Db, clock: Clock) {
     loop {
-        if let Ok(offset) = store_clock::offset(&db, &clock).await {
-            clock.correct(offset);
-        }
         tokio::time::sleep(CLOCK_EVERY).await;
+        correct(&db, &clock).await;
     }
 }
 
-/// Not ready while the store is away; stops if another process took over this one's database.
-pub(super) async fn store(db: Db, mut lock: InstanceLock, lifecycle: Arc<Lifecycle>) {
+async fn correct(db: &Db, clock: &Clock) {
+    if let Ok(offset) = store_clock::offset(db, clock).await {
+        clock.correct(offset);
+    }
+}
+
+/// Not ready while the store is away or calls cannot be written down.
+pub(super) async fn readiness(db: Db, ledger: Arc<Ledger>, lifecycle: Arc<Lifecycle>) {
+    let mut was_healthy = true;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        if let Err(error @ InstanceError::Database) = lock.keep().await {
-            tracing::error!(%error, "stopping");
-            lifecycle.stop();
-            return;
+        let health = ledger.health();
+        match &health {
+            Err(error) if was_healthy => {
+                tracing::error!(%error, "no calls are admitted");
+            }
+            Ok(()) if !was_healthy => tracing::info!("calls are admitted again"),
+            _ => {}
         }
-        lifecycle.set_ready(db.ping().await.is_ok());
+        was_healthy = health.is_ok();
+        lifecycle.set_ready(was_healthy && db.ping().await.is_ok());
     }
 }

@@ -8,11 +8,12 @@ use arc_swap::ArcSwap;
 use crate::domain::key::SecretHash;
 use crate::domain::limits::Limits;
 use crate::domain::model_access::ModelAccess;
+use crate::domain::refused::Refused;
 use crate::domain::tenant::{
-    KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId, ScopeId,
+    CallId, KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId, ScopeId,
 };
 use crate::domain::time::Timestamp;
-use crate::gateway::{Gates, Limiters};
+use crate::gateway::{Gates, Limiters, Refusal};
 use crate::ledger::{Cover, Ledger, Refusals};
 use crate::store::StoreError;
 use crate::store::callers::CallerRow;
@@ -38,8 +39,18 @@ pub struct Caller {
     pub expires_at: Option<Timestamp>,
     /// When this secret stops working, if the key was rotated away from it.
     pub grace_until: Option<Timestamp>,
+    /// Its identifiers as text, which every call's log line has.
+    pub names: Names,
     scopes: [Scope; 3],
     refusals: Arc<Refusals>,
+}
+
+/// See [`Caller::names`].
+pub struct Names {
+    /// The tenant's.
+    pub organisation: Box<str>,
+    /// The key's.
+    pub key: Box<str>,
 }
 
 /// What limits a call at one level.
@@ -96,6 +107,10 @@ impl Caller {
             status: key.status,
             expires_at: key.expires_at,
             grace_until,
+            names: Names {
+                organisation: organisation.id.to_string().into(),
+                key: key.id.to_string().into(),
+            },
             scopes,
             refusals: ledger.refusals(),
         })
@@ -111,10 +126,16 @@ impl Caller {
         self.scopes.iter().all(|scope| scope.models.allows(model))
     }
 
-    /// Counts a call of its that came at `at` and reached no provider.
-    pub fn refused(&self, at: Timestamp, code: &'static str) {
-        self.refusals
-            .count(self.organisation_id, self.key_id, at, code);
+    /// Counts and remembers the call `id` of its, which came at `at` and reached no provider.
+    pub fn refused(&self, id: CallId, at: Timestamp, refusal: &Refusal) {
+        self.refusals.record(Refused {
+            id,
+            organisation_id: self.organisation_id,
+            key_id: self.key_id,
+            at,
+            code: refusal.code(),
+            tripped: refusal.tripped(at),
+        });
     }
 
     /// The budgets that cover its calls, as last seen.
@@ -149,7 +170,7 @@ impl Scope {
         if !cover.is_over(now) {
             return Ok(cover);
         }
-        let reopening = tokio::time::timeout(PATIENCE, self.reopen(ledger, now)).await;
+        let reopening = tokio::time::timeout(PATIENCE, Box::pin(self.reopen(ledger, now))).await;
         reopening.map_err(|late| StoreError::unavailable(&late))?
     }
 

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Callers, Entry};
-use crate::store::{StoreError, changes};
+use crate::store::StoreError;
+use crate::store::changes::{self, ChangeKind};
 
 const EVERY: Duration = Duration::from_millis(250);
 /// How long the store may take to answer: one that hangs counts as away and is asked anew.
@@ -72,7 +73,14 @@ impl Callers {
         };
         let changes = changes::since(&self.db, last).await?;
         if let Some(newest) = changes.last() {
-            self.forget(&changes.iter().map(|change| change.subject).collect());
+            let of_kind = |is_recall| {
+                let changes = changes.iter();
+                let changes =
+                    changes.filter(move |change| (change.kind == ChangeKind::Recall) == is_recall);
+                changes.map(|change| change.subject)
+            };
+            self.ledger.recalled(of_kind(true));
+            self.forget(&of_kind(false).collect());
             *seen = Some(newest.id);
         }
         self.followed(asked);
@@ -82,7 +90,10 @@ impl Callers {
     /// Drops every entry that one of `subjects`, organisations, projects or keys, concerns. Unknown
     /// keys go too: one of them may exist now.
     fn forget(&self, subjects: &HashSet<Uuid>) {
-        *self.generation.write() += 1;
+        if subjects.is_empty() {
+            return;
+        }
+        self.ledger.edited(subjects, self.count_change());
         self.entries.retain(|_, entry| match entry {
             Entry::Unknown { .. } => false,
             Entry::Known(caller) => !caller
@@ -93,7 +104,13 @@ impl Callers {
     }
 
     fn forget_all(&self) {
-        *self.generation.write() += 1;
+        self.count_change();
         self.entries.clear();
+    }
+
+    fn count_change(&self) -> u64 {
+        let mut generation = self.generation.write();
+        *generation += 1;
+        *generation
     }
 }

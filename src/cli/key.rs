@@ -1,6 +1,7 @@
 //! `tollgate key`: the keys that clients call with. A secret is printed once, by the command that
 //! makes it.
 
+mod standing;
 mod view;
 
 use clap::{Args, Subcommand};

@@ -1,13 +1,16 @@
 //! The limit flags, which organisations, projects and keys share. A flag that is absent leaves its
 //! limit alone, `none` removes it.
 
-use std::str::FromStr;
-
 use clap::{Args, ValueEnum};
 
 use super::failure::UsageError;
-use crate::domain::limits::{LARGEST_AMOUNT, Limits, TokenQuota, TokenUnit};
+use crate::domain::limits::{Limits, MoneyBudget, TokenQuota, TokenUnit};
+use crate::domain::price::format_usd;
 use crate::domain::quota::Period;
+
+mod limit;
+
+use limit::{Limit, usd};
 
 /// Limits; the value `none` removes one, 0 allows nothing.
 #[derive(Args, Clone, Debug, Default)]
@@ -19,6 +22,12 @@ pub(super) struct LimitFlags {
     /// When the quota starts anew (UTC)
     #[arg(long, value_name = "PERIOD", value_enum)]
     quota_period: Option<PeriodFlag>,
+    /// US dollars per period, never exceeded
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    budget: Option<Limit<i64>>,
+    /// When the budget starts anew (UTC)
+    #[arg(long, value_name = "PERIOD", value_enum)]
+    budget_period: Option<PeriodFlag>,
     /// Requests a minute
     #[arg(long, value_name = "N")]
     rpm: Option<Limit<u32>>,
@@ -31,13 +40,6 @@ pub(super) struct LimitFlags {
     /// Calls in flight at once
     #[arg(long, value_name = "N")]
     concurrency: Option<Limit<u32>>,
-}
-
-/// What a flag makes of a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Limit<T> {
-    Remove,
-    Set(T),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -58,62 +60,58 @@ impl LimitFlags {
     /// `limits` with the flags applied.
     pub(super) fn apply(&self, mut limits: Limits) -> Result<Limits, UsageError> {
         limits.quota = self.quota(limits.quota)?;
+        limits.budget = self.budget(limits.budget)?;
         for (flag, limit) in [
             (self.rpm, &mut limits.requests_per_minute),
             (self.tpm, &mut limits.tokens_per_minute),
             (self.rpd, &mut limits.requests_per_day),
             (self.concurrency, &mut limits.concurrency),
         ] {
-            match flag {
-                Some(Limit::Set(value)) => *limit = Some(value),
-                Some(Limit::Remove) => *limit = None,
-                None => {}
-            }
+            *limit = Limit::over(flag, *limit);
         }
         Ok(limits)
     }
 
     fn is_any(&self) -> bool {
         let rates = [self.rpm, self.tpm, self.rpd, self.concurrency];
+        let amounts = [self.quota, self.budget];
+        let periods = [self.quota_period, self.budget_period];
         let has_rate = rates.iter().any(Option::is_some);
-        has_rate || self.quota.is_some() || self.quota_period.is_some()
+        has_rate || amounts.iter().any(Option::is_some) || periods.iter().any(Option::is_some)
     }
 
     fn quota(&self, old: Option<TokenQuota>) -> Result<Option<TokenQuota>, UsageError> {
-        let amount = match self.quota {
-            Some(Limit::Set(amount)) => Some(amount),
-            Some(Limit::Remove) => None,
-            None => old.map(|quota| quota.amount),
-        };
+        let amount = Limit::over(self.quota, old.map(|quota| quota.amount));
+        let period = period(self.quota_period, old.map(|quota| quota.period));
         if amount.is_none() && self.quota_period.is_some() {
-            let rule = "--quota-period needs a quota; add --quota TOKENS";
-            return Err(UsageError(rule.to_owned()));
+            return Err(needs("--quota-period needs a quota; add --quota TOKENS"));
         }
-        let period = self.quota_period.map(Period::from);
-        let period = period.or(old.map(|quota| quota.period)).unwrap_or_default();
         Ok(amount.map(|amount| TokenQuota {
             unit: TokenUnit::Tokens,
             amount,
             period,
         }))
     }
+
+    fn budget(&self, old: Option<MoneyBudget>) -> Result<Option<MoneyBudget>, UsageError> {
+        let amount = Limit::over(self.budget, old.map(|budget| budget.amount_nano));
+        let period = period(self.budget_period, old.map(|budget| budget.period));
+        if amount.is_none() && self.budget_period.is_some() {
+            return Err(needs("--budget-period needs a budget; add --budget USD"));
+        }
+        Ok(amount.map(|amount_nano| MoneyBudget {
+            amount_nano,
+            period,
+        }))
+    }
 }
 
-impl<T: FromStr + TryInto<i64> + Copy> FromStr for Limit<T> {
-    type Err = String;
+fn period(flag: Option<PeriodFlag>, old: Option<Period>) -> Period {
+    flag.map(Period::from).or(old).unwrap_or_default()
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
-            return Ok(Self::Remove);
-        }
-        let number = text.replace('_', "").parse::<T>().ok();
-        let fits = |number: &T| {
-            let number = (*number).try_into();
-            number.is_ok_and(|number| (0..=LARGEST_AMOUNT).contains(&number))
-        };
-        let number = number.filter(fits).map(Self::Set);
-        number.ok_or_else(|| "write a whole number that is not too large, or none".to_owned())
-    }
+fn needs(rule: &str) -> UsageError {
+    UsageError(rule.to_owned())
 }
 
 impl From<PeriodFlag> for Period {
@@ -129,9 +127,14 @@ impl From<PeriodFlag> for Period {
 
 /// Limits in a few words, for tables.
 pub(super) fn summary(limits: &Limits) -> String {
-    let quota = limits.quota.map(|quota| match quota.period {
-        Period::None => format!("{} tokens", quota.amount),
-        period => format!("{} tokens/{}", quota.amount, word(period)),
+    let quota = limits
+        .quota
+        .map(|quota| per(format!("{} tokens", quota.amount), quota.period));
+    let budget = limits.budget.map(|budget| {
+        per(
+            format!("{} USD", format_usd(budget.amount_nano)),
+            budget.period,
+        )
     });
     let rates = [
         (limits.requests_per_minute, "rpm"),
@@ -141,7 +144,7 @@ pub(super) fn summary(limits: &Limits) -> String {
     ];
     let rates = rates.into_iter();
     let rates = rates.filter_map(|(limit, unit)| Some(format!("{} {unit}", limit?)));
-    let words: Vec<String> = quota.into_iter().chain(rates).collect();
+    let words: Vec<String> = quota.into_iter().chain(budget).chain(rates).collect();
     if words.is_empty() {
         "none".to_owned()
     } else {
@@ -149,13 +152,14 @@ pub(super) fn summary(limits: &Limits) -> String {
     }
 }
 
-fn word(period: Period) -> &'static str {
-    match period {
-        Period::None => "none",
+fn per(amount: String, period: Period) -> String {
+    let period = match period {
+        Period::None => return amount,
         Period::Day => "day",
         Period::Week => "week",
         Period::Month => "month",
-    }
+    };
+    format!("{amount}/{period}")
 }
 
 #[cfg(test)]
@@ -212,6 +216,21 @@ mod tests {
     }
 
     #[test]
+    fn a_budget_is_set_kept_and_removed_like_a_quota() {
+        let old = limits(r#"{"budget":{"amount_usd":"25.00","period":"month"}}"#);
+        let new = flags("--budget 1_000.5").unwrap().apply(old.clone());
+        let expected = limits(r#"{"budget":{"amount_usd":"1000.50","period":"month"}}"#);
+        assert_eq!(new.unwrap(), expected);
+        assert_eq!(summary(&expected), "1000.50 USD/month");
+        let kept = flags("--budget-period none").unwrap().apply(old.clone());
+        assert_eq!(summary(&kept.unwrap()), "25.00 USD");
+        let removed = flags("--budget none").unwrap().change(&old).unwrap();
+        assert_eq!(removed, Some(Limits::default()));
+        let homeless = flags("--budget-period day").unwrap();
+        assert!(homeless.apply(Limits::default()).is_err());
+    }
+
+    #[test]
     fn zero_is_a_limit() {
         let zero = flags("--rpm 0 --quota 0").unwrap();
         let limits = zero.apply(Limits::default()).unwrap();
@@ -229,6 +248,10 @@ mod tests {
             "--quota 1.5",
             "--quota 1000000000000001",
             "--quota-period year",
+            "--budget=-1",
+            "--budget 1e3",
+            "--budget 0.0000000001",
+            "--budget 1000000000.01",
             "--tpm all",
         ] {
             assert!(flags(line).is_err(), "{line}");

@@ -17,7 +17,7 @@ pub struct Model {
     pub max_output_tokens: Option<i64>,
     /// The most tokens prompt and completion can have.
     pub context_window: Option<i64>,
-    /// Counts long prompts exactly.
+    /// Counts long prompts; by its provider's own word if absent, by bytes if unknown.
     pub tokenizer: Option<String>,
     /// Tokens counted for an image, audio or file part.
     #[serde(default = "default_part_tokens")]
@@ -39,6 +39,7 @@ struct RawPrice {
     input: String,
     output: String,
     cached_input: Option<String>,
+    cache_write: Option<String>,
 }
 
 impl Model {
@@ -56,10 +57,11 @@ const fn default_part_tokens() -> i64 {
 fn price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
     let raw = RawPrice::deserialize(deserializer)?;
     let usd = |text: &str| parse_usd(text).map_err(serde::de::Error::custom);
-    let cached_input = raw.cached_input.as_deref().unwrap_or(&raw.input);
+    let or_input = |part: Option<String>| usd(part.as_deref().unwrap_or(&raw.input));
     Ok(Some(Price {
         input: usd(&raw.input)?,
         output: usd(&raw.output)?,
-        cached_input: usd(cached_input)?,
+        cached_input: or_input(raw.cached_input)?,
+        cache_write: or_input(raw.cache_write)?,
     }))
 }

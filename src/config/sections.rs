@@ -29,7 +29,9 @@ pub struct Server {
     pub idle_timeout: Duration,
     /// The largest request body.
     pub max_body_bytes: usize,
-    /// Connections open at once.
+    /// Bytes of request bodies held at once.
+    pub max_buffered_bytes: usize,
+    /// Connections open and calls in flight at once.
     pub max_connections: usize,
     /// Connections open at once from one address; 0 = no cap.
     pub max_connections_per_address: usize,
@@ -64,13 +66,13 @@ pub struct Quota {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
-    /// What a booked call survives.
+    /// What a record of a call survives.
     pub durability: Durability,
     /// How large the journal may grow.
     pub journal_max_bytes: u64,
 }
 
-/// What a booked call survives.
+/// What a record of a call survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {

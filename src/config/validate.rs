@@ -8,12 +8,17 @@ use http::uri::Scheme;
 
 use super::error::ConfigError;
 use super::{Config, Model, Provider};
+use crate::domain::encoding::Encoding;
 use crate::domain::limits::LARGEST_AMOUNT;
+
+/// A megabyte: room for a few hundred calls.
+const SMALLEST_JOURNAL: u64 = 1024 * 1024;
 
 /// Checks the whole; returns what an operator should know.
 pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
     check_server(config)?;
     check_database(config)?;
+    check_ledger(config)?;
     check_tokens(
         "quota.default_max_output_tokens",
         config.quota.default_max_output_tokens,
@@ -32,6 +37,8 @@ pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
     for model in &config.models {
         check_model(model, &config.providers)?;
         warnings.extend(undeclared(model, config.quota.default_max_output_tokens));
+        warnings.extend(unknown_tokenizer(model));
+        warnings.extend(unpriced(model, &config.models));
     }
     Ok(warnings)
 }
@@ -55,6 +62,11 @@ fn check_server(config: &Config) -> Result<(), ConfigError> {
     if let Some(name) = zero.next() {
         return invalid(format!("server.{name} must be above 0; correct it"));
     }
+    if server.max_buffered_bytes < server.max_body_bytes {
+        return invalid(
+            "server.max_buffered_bytes must be at least server.max_body_bytes; raise it or lower the other",
+        );
+    }
     let url = server.public_url.parse::<Uri>().ok();
     let is_absolute = url.is_some_and(|url| url.scheme().is_some() && url.host().is_some());
     if is_absolute {
@@ -71,6 +83,15 @@ fn check_database(config: &Config) -> Result<(), ConfigError> {
         }
         _ => Ok(()),
     }
+}
+
+fn check_ledger(config: &Config) -> Result<(), ConfigError> {
+    if config.ledger.journal_max_bytes < SMALLEST_JOURNAL {
+        return invalid(format!(
+            "ledger.journal_max_bytes must be at least {SMALLEST_JOURNAL}; raise it"
+        ));
+    }
+    Ok(())
 }
 
 fn check_names<'a>(kind: &str, names: impl Iterator<Item = &'a String>) -> Result<(), ConfigError> {
@@ -166,6 +187,27 @@ fn undeclared(model: &Model, default: i64) -> Option<String> {
     model.max_output_tokens.is_none().then(|| {
         format!(
             "model {:?} declares no max_output_tokens; {default} are held for a call that names no maximum",
+            model.name
+        )
+    })
+}
+
+fn unknown_tokenizer(model: &Model) -> Option<String> {
+    let name = model.tokenizer.as_deref()?;
+    (name != "bytes" && Encoding::parse(name).is_none()).then(|| {
+        format!(
+            "model {:?}: the tokenizer {name:?} is not known, so its prompts count their bytes; known are \"o200k\", \"cl100k\" and \"bytes\"",
+            model.name
+        )
+    })
+}
+
+/// Where no model has a price, money plays no part.
+fn unpriced(model: &Model, all: &[Model]) -> Option<String> {
+    let has_prices = all.iter().any(|other| other.price.is_some());
+    (has_prices && model.price.is_none()).then(|| {
+        format!(
+            "model {:?} declares no price: its calls count as free, and budgets in USD refuse it",
             model.name
         )
     })

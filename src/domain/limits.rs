@@ -19,6 +19,8 @@ pub struct Limits {
     pub concurrency: Option<u32>,
     /// Tokens per period; never exceeded.
     pub quota: Option<TokenQuota>,
+    /// Money per period; never exceeded.
+    pub budget: Option<MoneyBudget>,
 }
 
 /// A hard limit on tokens.
@@ -45,7 +47,22 @@ pub enum TokenUnit {
     Tokens,
 }
 
-/// The largest amount that any limit takes: far above every use, far below where sums overflow.
+/// A hard limit on money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoneyBudget {
+    /// Nano-USD per period, written as a decimal number of US dollars.
+    #[serde(rename = "amount_usd", with = "usd")]
+    pub amount_nano: i64,
+    /// When counting starts anew.
+    #[serde(default)]
+    pub period: Period,
+}
+
+/// The largest budget, in nano-USD: a billion dollars.
+pub const LARGEST_BUDGET: i64 = 1_000_000_000_000_000_000;
+
+/// The largest amount that any other limit takes: far above every use, far below where sums overflow.
 pub const LARGEST_AMOUNT: i64 = 1_000_000_000_000_000;
 
 fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
@@ -56,6 +73,31 @@ fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::E
     Err(serde::de::Error::custom(format!(
         "an amount lies between 0 and {LARGEST_AMOUNT}"
     )))
+}
+
+/// Dollars as text, because a JSON number may pass through a float.
+mod usd {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    use super::LARGEST_BUDGET;
+    use crate::domain::price::{format_usd, parse_nano_usd};
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature is serde's"
+    )]
+    pub(super) fn serialize<S: Serializer>(nano: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format_usd(*nano))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+        let nano = parse_nano_usd(&String::deserialize(deserializer)?).map_err(Error::custom)?;
+        if nano <= LARGEST_BUDGET {
+            return Ok(nano);
+        }
+        Err(Error::custom("a budget is at most a billion dollars"))
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +113,21 @@ mod tests {
     #[test]
     fn an_unknown_limit_is_refused() {
         assert!(serde_json::from_str::<Limits>(r#"{"request_per_minute":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_budget_is_written_in_dollars_and_counted_exactly() {
+        let text = r#"{"amount_usd":"25.00","period":"month"}"#;
+        let budget: MoneyBudget = serde_json::from_str(text).unwrap();
+        assert_eq!(budget.amount_nano, 25_000_000_000);
+        assert_eq!(serde_json::to_string(&budget).unwrap(), text);
+        for wrong in ["25", r#""-1""#, r#""1000000000.01""#, r#""1e3""#] {
+            let text = format!(r#"{{"amount_usd":{wrong}}}"#);
+            assert!(
+                serde_json::from_str::<MoneyBudget>(&text).is_err(),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Budgets and holds as arithmetic: which period an instant falls in, and how much a call may hold
-//! of what is left, so that quotas are hard without being early.
+//! Budgets as arithmetic: what they count, which period an instant falls in, and how much a call
+//! may hold.
 
 use std::time::Duration;
 
@@ -7,8 +7,13 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
+use super::price::format_usd;
 use super::tenant::ScopeId;
 use super::time::Timestamp;
+
+mod need;
+
+pub use need::{Need, Standing};
 
 /// When a budget's counting starts anew: by the calendar, in UTC.
 #[derive(
@@ -35,7 +40,7 @@ pub enum Unit {
     Tokens,
     /// Calls handed to a provider.
     Requests,
-    /// What calls cost, in billionths of a US dollar.
+    /// What they cost, in billionths of a US dollar.
     NanoUsd,
 }
 
@@ -61,28 +66,6 @@ pub struct BudgetLimit {
     pub period: Period,
     /// How much a period allows.
     pub amount: i64,
-}
-
-/// What a call asks of the token budgets that cover it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Need {
-    /// The most tokens its prompt can have.
-    pub prompt: i64,
-    /// How many completions it asks for.
-    pub choices: i64,
-    /// Output tokens per completion: what the client asked, else the model's maximum.
-    pub cap: i64,
-}
-
-/// How a limited token budget stands when a call arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// What the period allows.
-    pub amount: i64,
-    /// What is neither used nor held.
-    pub left: i64,
-    /// Holds open on it.
-    pub open: i64,
 }
 
 impl Period {
@@ -129,37 +112,28 @@ impl Limits {
             period: Period::Day,
             amount: i64::from(amount),
         });
-        tokens.into_iter().chain(requests)
+        let money = self.budget.map(|budget| BudgetLimit {
+            unit: Unit::NanoUsd,
+            period: budget.period,
+            amount: budget.amount_nano,
+        });
+        tokens.into_iter().chain(requests).chain(money)
     }
 }
 
-impl Need {
-    /// What the call holds with `cap` output tokens per completion.
-    pub fn hold(&self, cap: i64) -> i64 {
-        self.prompt.saturating_add(self.choices.saturating_mul(cap))
-    }
-
-    /// The output cap that leaves room for others on `standing`: what was asked if that fits its
-    /// share, else the share, but never below the floor and never above what was asked.
-    pub fn cap_within(&self, standing: &Standing) -> i64 {
-        let asked = self.choices.saturating_mul(self.cap);
-        let share = standing.left / standing.open.saturating_add(2);
-        let after_prompt = standing.left.saturating_sub(self.prompt);
-        if self.choices <= 0 || asked <= share.min(after_prompt) {
-            return self.cap;
+impl std::fmt::Display for BudgetLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.unit {
+            Unit::Tokens => write!(f, "{} tokens", self.amount)?,
+            Unit::Requests => write!(f, "{} requests", self.amount)?,
+            Unit::NanoUsd => write!(f, "{} USD", format_usd(self.amount))?,
         }
-        let fair = share.min(after_prompt) / self.choices;
-        fair.max(self.floor(standing.amount)).min(self.cap)
-    }
-
-    /// The smallest cap that is still worth sending on a budget of `amount`.
-    pub fn floor(&self, amount: i64) -> i64 {
-        self.cap.min(1024).min((amount / 64).max(128))
-    }
-
-    /// Whether the call could never run on `standing`, even with every open hold given back unused.
-    pub fn is_hopeless(&self, amount: i64, used: i64) -> bool {
-        used.saturating_add(self.hold(self.floor(amount))) > amount
+        f.write_str(match self.period {
+            Period::None => " in total",
+            Period::Day => " per day",
+            Period::Week => " per week",
+            Period::Month => " per month",
+        })
     }
 }
 
@@ -171,7 +145,6 @@ pub fn until_reset(period: Period, now: Timestamp) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
@@ -195,81 +168,5 @@ mod tests {
         }
         assert_eq!(Period::None.start(now), Timestamp(0));
         assert_eq!(Period::None.end(now), None);
-    }
-
-    #[test]
-    fn a_cap_that_fits_its_share_is_left_alone() {
-        let need = Need {
-            prompt: 100,
-            choices: 1,
-            cap: 1000,
-        };
-        let standing = Standing {
-            amount: 100_000,
-            left: 100_000,
-            open: 3,
-        };
-        assert_eq!(need.cap_within(&standing), 1000);
-    }
-
-    #[test]
-    fn an_open_ended_call_shrinks_to_its_share() {
-        let need = Need {
-            prompt: 100,
-            choices: 2,
-            cap: 16_384,
-        };
-        let standing = Standing {
-            amount: 30_000,
-            left: 30_000,
-            open: 1,
-        };
-        assert_eq!(need.cap_within(&standing), 5000);
-    }
-
-    #[test]
-    fn a_cap_never_shrinks_below_the_floor() {
-        let need = Need {
-            prompt: 10,
-            choices: 1,
-            cap: 16_384,
-        };
-        let standing = Standing {
-            amount: 64_000,
-            left: 500,
-            open: 9,
-        };
-        assert_eq!(need.cap_within(&standing), 1000);
-        let small = Need { cap: 100, ..need };
-        assert_eq!(small.cap_within(&standing), 100);
-    }
-
-    #[test]
-    fn a_prompt_that_takes_more_than_half_still_runs() {
-        let need = Need {
-            prompt: 700,
-            choices: 1,
-            cap: 16_384,
-        };
-        let standing = Standing {
-            amount: 1000,
-            left: 1000,
-            open: 0,
-        };
-        assert_eq!(need.cap_within(&standing), 300);
-        assert!(!need.is_hopeless(1000, 0));
-        assert!(need.is_hopeless(1000, 200));
-    }
-
-    proptest! {
-        #[test]
-        fn on_an_idle_budget_a_call_fits_or_is_hopeless(
-            prompt in 0i64..5000, choices in 0i64..5, cap in 1i64..20_000, amount in 0i64..50_000, used in 0i64..50_000,
-        ) {
-            let need = Need { prompt, choices, cap };
-            let left = (amount - used).max(0);
-            let cap = need.cap_within(&Standing { amount, left, open: 0 });
-            prop_assert_eq!(need.hold(cap) > left, need.is_hopeless(amount, used.min(amount)));
-        }
     }
 }

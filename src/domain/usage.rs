@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::price::Price;
+
 /// Tokens of one call as a provider reports them. The details are parts of the totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -13,6 +15,8 @@ pub struct Usage {
     pub total: i64,
     /// Prompt tokens served from the provider's cache.
     pub cached_input: i64,
+    /// Prompt tokens written to the provider's cache.
+    pub cache_write: i64,
     /// Completion tokens that the client never sees.
     pub reasoning: i64,
 }
@@ -29,6 +33,18 @@ pub enum Source {
     Estimated,
     /// The gateway died in the middle; counted from what it had seen.
     Interrupted,
+}
+
+impl Source {
+    /// Its name in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Reported => "Reported",
+            Self::Estimated => "Estimated",
+            Self::Interrupted => "Interrupted",
+        }
+    }
 }
 
 /// How a call ended, as far as its cost is concerned.
@@ -79,6 +95,7 @@ impl Usage {
             self.output,
             self.total,
             self.cached_input,
+            self.cache_write,
             self.reasoning,
         ];
         let sum = self.input.checked_add(self.output)?;
@@ -116,6 +133,17 @@ impl Charge {
                 let seen = held.prompt_estimate.saturating_add(delivered);
                 Self::estimated(seen.min(held.tokens), held)
             }
+        }
+    }
+
+    /// What it costs in nano-USD, by the same table: a report in full, one that cannot be true what
+    /// was held, and an estimate no more than that.
+    pub fn cost(&self, price: Option<&Price>, held_nano: i64) -> i64 {
+        let cost = price.map_or(0, |price| price.cost(&self.usage));
+        match self.source {
+            Source::Reported => cost,
+            _ if self.is_suspicious => held_nano,
+            _ => cost.min(held_nano),
         }
     }
 
@@ -242,6 +270,29 @@ mod tests {
             assert_eq!((charge.tokens, charge.source), (100, Source::Estimated));
             assert!(charge.is_suspicious);
         }
+    }
+
+    #[test]
+    fn only_a_believable_report_costs_more_than_was_held() {
+        let price = Price {
+            input: 1000,
+            output: 2000,
+            cached_input: 1000,
+            cache_write: 1000,
+        };
+        let cost = |charge: Charge| charge.cost(Some(&price), 150);
+        let report = |input, output| Usage {
+            input,
+            output,
+            total: input + output,
+            ..Usage::default()
+        };
+        assert_eq!(cost(ran(Some(report(90, 60)), 0)), 210);
+        assert_eq!(cost(ran(Some(report(9000, 0)), 0)), 150);
+        assert_eq!(cost(ran(None, 7)), 34);
+        assert_eq!(cost(ran(None, 700)), 150);
+        assert_eq!(cost(Charge::of(Ending::Refused, HELD)), 0);
+        assert_eq!(ran(None, 7).cost(None, 150), 0);
     }
 
     #[test]

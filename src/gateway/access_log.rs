@@ -27,7 +27,7 @@ pub use record::Record;
 /// The future of every stage: one box a stage.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Refusal>> + Send>>;
 
-/// A request as it came in, with its id.
+/// A request as it came in, with its id. Boxed, because it goes from stage to stage.
 pub struct Call {
     /// The client's `x-request-id` and the ledger's event id.
     pub id: CallId,
@@ -84,7 +84,7 @@ impl<S> Layer<S> for AccessLogLayer {
 
 impl<S> Service<Request<Body>> for AccessLog<S>
 where
-    S: Service<Call, Response = Response<Answer>, Error = Refusal, Future: Send + 'static>,
+    S: Service<Box<Call>, Response = Response<Answer>, Error = Refusal, Future: Send + 'static>,
 {
     type Response = Response<Body>;
     type Error = std::convert::Infallible;
@@ -115,18 +115,18 @@ where
 }
 
 impl Call {
-    fn new(request: Request<Body>, route: &'static str, at: Timestamp) -> Self {
+    fn new(request: Request<Body>, route: &'static str, at: Timestamp) -> Box<Self> {
         let (head, body) = request.into_parts();
         let (id, started) = (CallId::new(), Instant::now());
         let record = Arc::new(Record::new(id, route, started));
-        Self {
+        Box::new(Self {
             id,
             at,
             started,
             head,
             body,
             record,
-        }
+        })
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_a_stage_is_an_internal_error_of_that_call_alone() {
-        let buggy = tower::service_fn(|_: Call| async { panic!("a bug") });
+        let buggy = tower::service_fn(|_: Box<Call>| async { panic!("a bug") });
         let mut stage = layer("/buggy", &Clock::default(), &Metrics::new()).layer(buggy);
         for _ in 0..2 {
             let answer = stage.call(Request::new(Body::empty())).await.unwrap();

@@ -19,7 +19,7 @@ use crate::domain::time::Timestamp;
 /// A call whose caller is proved.
 pub struct Known {
     /// The call.
-    pub call: Call,
+    pub call: Box<Call>,
     /// Who makes it.
     pub caller: Arc<Caller>,
 }
@@ -51,7 +51,7 @@ impl<S> Layer<S> for AuthenticateLayer {
     }
 }
 
-impl<S> Service<Call> for Authenticate<S>
+impl<S> Service<Box<Call>> for Authenticate<S>
 where
     S: Service<Known, Response = Response<Answer>, Error = Refusal, Future: Send>
         + Clone
@@ -66,15 +66,15 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, call: Call) -> Answering {
+    fn call(&mut self, call: Box<Call>) -> Answering {
         let callers = Arc::clone(&self.callers);
         let mut inner = self.inner.clone();
         Box::pin(async move {
             let secret = presented(&call.head.headers)?;
             let caller = callers.find(&secret).await.map_err(unproved)?;
-            call.record.caller(caller.organisation_id, caller.key_id);
+            call.record.caller(&caller);
             check_standing(&caller, call.at)
-                .inspect_err(|refusal| caller.refused(call.at, refusal.code()))?;
+                .inspect_err(|refusal| caller.refused(call.id, call.at, refusal))?;
             inner.call(Known { call, caller }).await
         })
     }

@@ -1,7 +1,7 @@
 //! Hands the call to its provider: address, headers, credential, body. Failures are told apart by
 //! whose they are. Nothing is tried twice, except that a provider which refuses `stream_options` is
-//! asked once more without them, and that hyper's pool replaces a connection that had closed before
-//! any byte was taken.
+//! asked once more without them, and that a kept connection that had closed before any byte was taken is
+//! replaced.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,21 +11,20 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::{Method, Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use tower::Service;
 
 use super::quota::Held;
 use super::refusal::Refusal;
 use crate::domain::usage::Ending;
+use crate::killpoint::{self, Killpoint};
 
 mod body;
-mod connect;
 mod headers;
 mod refused;
 mod upstream;
 
 pub use headers::to_client;
-pub use upstream::{IDLE, SendError, Upstream};
+pub use upstream::{IDLE, SendError, Upstream, UpstreamBody};
 
 use refused::Refused;
 
@@ -42,9 +41,9 @@ pub struct Reply {
 /// The shape of an answer.
 pub enum ReplyKind {
     /// Events, to be passed on as they come.
-    Stream(Response<Incoming>),
+    Stream(Response<UpstreamBody>),
     /// One document.
-    Whole(Response<Incoming>),
+    Whole(Response<UpstreamBody>),
     /// The provider's word on what the client sent, for the client.
     Refused(Response<Bytes>),
 }
@@ -98,7 +97,10 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
     let headers = std::mem::take(&mut inspected.head.headers);
     let headers = headers::to_provider(headers, provider.credential.as_ref());
     let adds_usage = provider.takes_stream_options() && body::adds_usage(&inspected.facts);
-    held.dispatch();
+    if held.dispatch().await.is_err() {
+        let unrecordable = Outcome::Failed(Refusal::LedgerUnavailable, Ending::NeverSent);
+        return reply(held, unrecordable, false);
+    }
     if adds_usage {
         let outcome = ask(&upstream, &held, headers.clone(), true).await;
         if !is_about_stream_options(&outcome) {
@@ -131,11 +133,12 @@ async fn ask(upstream: &Upstream, held: &Held, headers: HeaderMap, adds_usage: b
         Ok(Err(error)) => return unanswered(error),
         Err(_) => return Outcome::Failed(Refusal::UpstreamTimeout, RAN),
     };
+    killpoint::reach(Killpoint::Headers);
     if response.status().is_success() {
         return success(response)
             .map_or_else(|refusal| Outcome::Failed(refusal, RAN), Outcome::Answered);
     }
-    Outcome::Refused(Refused::read(response).await)
+    Outcome::Refused(Box::pin(Refused::read(response)).await)
 }
 
 fn reply(held: Held, outcome: Outcome, hides_usage: bool) -> Result<Reply, Box<Failed>> {
@@ -177,7 +180,7 @@ fn outgoing(held: &Held, headers: HeaderMap, adds_usage: bool) -> Request<Full<B
 }
 
 /// The shapes that a success may have. A coding we cannot read through would lose the usage.
-fn success(response: Response<Incoming>) -> Result<ReplyKind, Refusal> {
+fn success(response: Response<UpstreamBody>) -> Result<ReplyKind, Refusal> {
     let headers = response.headers();
     let has_body = !matches!(response.status().as_u16(), 204..=206);
     if !has_body || is_encoded(headers) {

@@ -32,9 +32,9 @@ impl<S> Layer<S> for HeadLimitsLayer {
     }
 }
 
-impl<S> Service<Call> for HeadLimits<S>
+impl<S> Service<Box<Call>> for HeadLimits<S>
 where
-    S: Service<Call, Response = Response<Answer>, Error = Refusal>,
+    S: Service<Box<Call>, Response = Response<Answer>, Error = Refusal>,
 {
     type Response = Response<Answer>;
     type Error = Refusal;
@@ -44,7 +44,7 @@ where
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
+    fn call(&mut self, call: Box<Call>) -> Self::Future {
         match check(&call.head) {
             Ok(()) => Either::Left(self.0.call(call)),
             Err(refusal) => Either::Right(ready(Err(refusal))),

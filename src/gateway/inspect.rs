@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 use super::access_log::{Answering, Call, Record};
 use super::answer::Answer;
 use super::authenticate::Known;
+use super::capacity::{Admitted, Place, Weight};
 use super::refusal::Refusal;
 use crate::cache::Caller;
 use crate::domain::tenant::CallId;
@@ -23,8 +24,10 @@ mod facts;
 mod fields;
 mod parts;
 mod read;
+mod texts;
 
 pub use facts::CallFacts;
+pub use texts::{Text, texts};
 
 /// A route that reaches a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub enum Endpoint {
     Embeddings,
 }
 
-/// A call whose body is read and understood.
+/// A call whose body is read and understood. Boxed, because it goes from stage to stage.
 pub struct Inspected {
     /// The call's id.
     pub id: CallId,
@@ -53,8 +56,12 @@ pub struct Inspected {
     pub caller: Arc<Caller>,
     /// Where it goes.
     pub endpoint: Endpoint,
+    /// Where it is counted.
+    pub place: Place,
     /// The body as it came.
     pub body: Bytes,
+    /// Its bytes count for as long as they are here.
+    _weight: Weight,
     /// What it asks.
     pub facts: CallFacts,
 }
@@ -97,9 +104,9 @@ impl<S> Layer<S> for InspectLayer {
     }
 }
 
-impl<S> Service<Known> for Inspect<S>
+impl<S> Service<Admitted> for Inspect<S>
 where
-    S: Service<Inspected, Response = Response<Answer>, Error = Refusal, Future: Send>
+    S: Service<Box<Inspected>, Response = Response<Answer>, Error = Refusal, Future: Send>
         + Clone
         + Send
         + 'static,
@@ -112,21 +119,22 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, known: Known) -> Answering {
+    fn call(&mut self, admitted: Admitted) -> Answering {
         let (endpoint, limits) = (self.endpoint, self.limits);
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            let inspected = inspect(known, endpoint, limits).await?;
+            let inspected = inspect(admitted, endpoint, limits).await?;
             inner.call(inspected).await
         })
     }
 }
 
 async fn inspect(
-    known: Known,
+    admitted: Admitted,
     endpoint: Endpoint,
     limits: BodyLimits,
-) -> Result<Inspected, Refusal> {
+) -> Result<Box<Inspected>, Refusal> {
+    let Admitted { known, place } = admitted;
     let Known { call, caller } = known;
     let Call {
         id,
@@ -135,11 +143,12 @@ async fn inspect(
         head,
         body,
         record,
-    } = call;
+    } = *call;
     check_media_type(&head.headers)?;
-    let body = take(&head.headers, body, limits).await?;
+    let mut weight = place.weight();
+    let body = take(&head.headers, body, limits, &mut weight).await?;
     let facts = CallFacts::read(&body, endpoint)?;
-    Ok(Inspected {
+    Ok(Box::new(Inspected {
         id,
         at,
         started,
@@ -147,12 +156,19 @@ async fn inspect(
         record,
         caller,
         endpoint,
+        place,
         body,
+        _weight: weight,
         facts,
-    })
+    }))
 }
 
-async fn take(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Refusal> {
+async fn take(
+    headers: &HeaderMap,
+    body: Body,
+    limits: BodyLimits,
+    weight: &mut Weight,
+) -> Result<Bytes, Refusal> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
@@ -162,7 +178,7 @@ async fn take(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Byt
     {
         return Err(Refusal::RequestTooLarge(limits.bytes));
     }
-    let reading = tokio::time::timeout(limits.time, read::whole(body, limits.bytes));
+    let reading = tokio::time::timeout(limits.time, read::whole(body, limits.bytes, weight));
     reading.await.map_err(|_| Refusal::RequestTimeout)?
 }
 

@@ -46,13 +46,13 @@ where
 
     fn call(&mut self, known: Known) -> Answering {
         let (caller, record) = (Arc::clone(&known.caller), Arc::clone(&known.call.record));
-        let at = known.call.at;
+        let (id, at, started) = (known.call.id, known.call.at, known.call.started);
         let answering = self.0.call(known);
         Box::pin(async move {
             let mut response = answering.await.unwrap_or_else(|refusal| {
                 record.refused(refusal.code());
                 if !record.is_settled() {
-                    caller.refused(at, refusal.code());
+                    caller.refused(id, at.plus(started.elapsed()), &refusal);
                 }
                 refusal.respond()
             });

@@ -16,6 +16,7 @@ use super::quota::Held;
 use super::refusal::Refusal;
 use crate::config::OnDisconnect;
 use crate::domain::usage::Ending;
+use crate::ledger::{Keeping, Unavailable};
 use crate::lifecycle::Lifecycle;
 
 mod body;
@@ -85,7 +86,7 @@ where
         let metering = Box::pin(async move {
             match forwarding.await {
                 Ok(reply) => meter(reply, lifecycle).await,
-                Err(failed) => Err(settle_failure(*failed)),
+                Err(failed) => Err(settle_failure(*failed).await),
             }
         });
         Detached::new(metering, patience, &self.lifecycle)
@@ -116,7 +117,7 @@ async fn meter(reply: Reply, lifecycle: Arc<Lifecycle>) -> Result<Response<Answe
             Ok(answer(head, Answer::Metered(Box::new(metered))))
         }
         ReplyKind::Whole(response) => whole::meter(response, tab, PATIENCE, lifecycle).await,
-        ReplyKind::Refused(response) => Ok(pass_refusal(response, tab)),
+        ReplyKind::Refused(response) => pass_refusal(response, tab).await,
     }
 }
 
@@ -132,18 +133,31 @@ fn overrun(held: &Held) -> Option<i64> {
     )
 }
 
-fn settle_failure(failed: Failed) -> Refusal {
+/// Waits until the record of an ended call is safe, where that takes time.
+async fn kept(keeping: Option<Keeping>) -> Result<(), Refusal> {
+    match keeping {
+        Some(keeping) => keeping.await.map_err(|Unavailable| Refusal::Unrecorded),
+        None => Ok(()),
+    }
+}
+
+async fn settle_failure(failed: Failed) -> Refusal {
     let Failed {
         held,
         refusal,
         ending,
     } = failed;
-    Tab::new(held).fail(ending, &refusal);
-    refusal
+    match kept(Tab::new(held).fail(ending, &refusal)).await {
+        Ok(()) => refusal,
+        Err(unrecorded) => unrecorded,
+    }
 }
 
 /// The provider's own words about the client's request.
-fn pass_refusal(response: Response<bytes::Bytes>, tab: Tab) -> Response<Answer> {
+async fn pass_refusal(
+    response: Response<bytes::Bytes>,
+    tab: Tab,
+) -> Result<Response<Answer>, Refusal> {
     let (head, body) = response.into_parts();
     let usage = usage::of_document(&body).and_then(|document| document.usage);
     let ending = match usage {
@@ -153,8 +167,8 @@ fn pass_refusal(response: Response<bytes::Bytes>, tab: Tab) -> Response<Answer> 
         },
         None => Ending::Refused,
     };
-    tab.settle(ending, head.status.as_u16());
-    answer(head, Answer::full(body))
+    kept(tab.settle(ending, head.status.as_u16())).await?;
+    Ok(answer(head, Answer::full(body)))
 }
 
 /// The head of an answer as the client gets it.

@@ -11,14 +11,18 @@ use tower::{Layer, Service};
 use super::answer::Answer;
 use super::inspect::Inspected;
 use super::refusal::Refusal;
+use crate::domain::price::Price;
 use crate::providers::{Catalog, Route};
 
 /// A call that may reach its provider.
 pub struct Routed {
     /// The call so far.
-    pub inspected: Inspected,
+    pub inspected: Box<Inspected>,
     /// Where it goes.
     pub route: Route,
+    /// What its tokens cost at most, whichever of the models it allows answers; `None` if one of
+    /// them has no price.
+    pub price: Option<Price>,
 }
 
 /// See the module.
@@ -48,7 +52,7 @@ impl<S> Layer<S> for ModelAccessLayer {
     }
 }
 
-impl<S> Service<Inspected> for ModelAccess<S>
+impl<S> Service<Box<Inspected>> for ModelAccess<S>
 where
     S: Service<Routed, Response = Response<Answer>, Error = Refusal>,
 {
@@ -60,7 +64,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, inspected: Inspected) -> Self::Future {
+    fn call(&mut self, inspected: Box<Inspected>) -> Self::Future {
         match route(&self.catalog, inspected) {
             Ok(routed) => Either::Left(self.inner.call(routed)),
             Err(refusal) => Either::Right(ready(Err(refusal))),
@@ -68,7 +72,7 @@ where
     }
 }
 
-fn route(catalog: &Catalog, inspected: Inspected) -> Result<Routed, Refusal> {
+fn route(catalog: &Catalog, inspected: Box<Inspected>) -> Result<Routed, Refusal> {
     let (model, caller) = (&inspected.facts.model, &inspected.caller);
     let allowed = caller.may_call(model);
     let Some(route) = allowed.then(|| catalog.route(model)).flatten() else {
@@ -79,7 +83,21 @@ fn route(catalog: &Catalog, inspected: Inspected) -> Result<Routed, Refusal> {
         return Err(fallback_refused(forbidden));
     }
     inspected.record.route(model, &route.provider.name);
-    Ok(Routed { inspected, route })
+    let price = dearest(catalog, &route, &inspected.facts.fallbacks);
+    Ok(Routed {
+        inspected,
+        route,
+        price,
+    })
+}
+
+/// Which of the models answered is the provider's choice.
+fn dearest(catalog: &Catalog, route: &Route, fallbacks: &[String]) -> Option<Price> {
+    fallbacks
+        .iter()
+        .try_fold(route.facts.price?, |price, name| {
+            Some(price.dearest(&catalog.route(name)?.facts.price?))
+        })
 }
 
 /// A provider that falls back by itself must not reach what the key may not.

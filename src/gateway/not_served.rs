@@ -28,7 +28,7 @@ impl NotServed {
     }
 }
 
-impl Service<Call> for NotServed {
+impl Service<Box<Call>> for NotServed {
     type Response = Response<Answer>;
     type Error = Refusal;
     type Future = Ready<Result<Response<Answer>, Refusal>>;
@@ -37,7 +37,7 @@ impl Service<Call> for NotServed {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
+    fn call(&mut self, call: Box<Call>) -> Self::Future {
         let upgrade = call.head.headers.get(UPGRADE);
         let is_websocket =
             upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));

@@ -22,7 +22,7 @@ pub enum Probe {
     Ready(Arc<Lifecycle>),
 }
 
-impl Service<Call> for Probe {
+impl Service<Box<Call>> for Probe {
     type Response = Response<Answer>;
     type Error = Refusal;
     type Future = Ready<Result<Response<Answer>, Refusal>>;
@@ -31,7 +31,7 @@ impl Service<Call> for Probe {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Call) -> Self::Future {
+    fn call(&mut self, _: Box<Call>) -> Self::Future {
         let is_ready = match self {
             Self::Live => true,
             Self::Ready(lifecycle) => lifecycle.is_ready(),

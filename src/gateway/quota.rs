@@ -12,9 +12,12 @@ use super::access_log::Answering;
 use super::answer::Answer;
 use super::inspect::Endpoint;
 use super::rate_limit::Limited;
-use super::refusal::Refusal;
-use crate::domain::quota::{Need, Period, Unit};
-use crate::ledger::{Budget, Cover, Hold, Intent, Ledger, Shortage};
+use super::refusal::{Refusal, TrippedBudget};
+use crate::domain::quota::{BudgetLimit, Need};
+use crate::ledger::{Budget, Cover, Hold, Intent, Ledger, Shortage, Unavailable};
+use crate::tokenizer::Tokenizer;
+
+mod prompt;
 
 /// What a provider may add to an open-ended prompt when the model declares no window.
 const OPEN_ENDED_TOKENS: i64 = 16_384;
@@ -28,10 +31,12 @@ pub struct Held {
 }
 
 impl Held {
-    /// The call is about to be handed to its provider: from here on it costs something.
-    pub fn dispatch(&mut self) {
-        self.hold.dispatch();
+    /// The call is about to be handed to its provider: from here on it costs something, so it must
+    /// be written down first.
+    pub async fn dispatch(&mut self) -> Result<(), Unavailable> {
+        self.hold.dispatch().await?;
         self.limited.permit.dispatch();
+        Ok(())
     }
 }
 
@@ -39,6 +44,7 @@ impl Held {
 #[derive(Clone)]
 pub struct QuotaLayer {
     ledger: Arc<Ledger>,
+    tokenizer: Arc<Tokenizer>,
     default_cap: i64,
 }
 
@@ -46,14 +52,16 @@ pub struct QuotaLayer {
 #[derive(Clone)]
 pub struct Quota<S> {
     ledger: Arc<Ledger>,
+    tokenizer: Arc<Tokenizer>,
     default_cap: i64,
     inner: S,
 }
 
-/// Reserves from `ledger`, taking `default_cap` output tokens where neither client nor model says.
-pub fn layer(ledger: &Arc<Ledger>, default_cap: i64) -> QuotaLayer {
+/// Reserves from `ledger` what `tokenizer` says of long prompts, taking `default_cap` output tokens where neither client nor model says.
+pub fn layer(ledger: &Arc<Ledger>, tokenizer: &Arc<Tokenizer>, default_cap: i64) -> QuotaLayer {
     QuotaLayer {
         ledger: Arc::clone(ledger),
+        tokenizer: Arc::clone(tokenizer),
         default_cap,
     }
 }
@@ -64,6 +72,7 @@ impl<S> Layer<S> for QuotaLayer {
     fn layer(&self, inner: S) -> Quota<S> {
         Quota {
             ledger: Arc::clone(&self.ledger),
+            tokenizer: Arc::clone(&self.tokenizer),
             default_cap: self.default_cap,
             inner,
         }
@@ -87,9 +96,10 @@ where
 
     fn call(&mut self, limited: Limited) -> Answering {
         let (ledger, default_cap) = (Arc::clone(&self.ledger), self.default_cap);
+        let tokenizer = Arc::clone(&self.tokenizer);
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            let hold = reserve(&ledger, &limited, default_cap).await?;
+            let hold = reserve(&ledger, &tokenizer, &limited, default_cap).await?;
             let cap = hold.shrunk_cap();
             let mut response = inner.call(Held { limited, hold }).await?;
             if let Some(cap) = cap {
@@ -104,14 +114,16 @@ where
 
 async fn reserve(
     ledger: &Arc<Ledger>,
+    tokenizer: &Arc<Tokenizer>,
     limited: &Limited,
     default_cap: i64,
 ) -> Result<Hold, Refusal> {
     let covers = covers(ledger, limited).await?;
     let need = limited.need(default_cap);
-    ledger
-        .reserve(limited.intent(), need, &covers)
-        .map_err(refusal)
+    let need = prompt::bounded(need, limited, &covers, tokenizer).await;
+    let room = ledger.reserve(&need, &covers).await;
+    let room = room.map_err(|shortage| limited.refusal(shortage))?;
+    Ok(ledger.hold(limited.intent(), &need, room))
 }
 
 /// The budgets of organisation, project and key; read anew only when a period has ended.
@@ -140,6 +152,7 @@ impl Limited {
             prompt: prompt.into_iter().fold(0, i64::saturating_add),
             choices: facts.choices,
             cap: facts.cap.or(model.max_output_tokens).unwrap_or(default_cap),
+            price: self.routed.price,
         }
     }
 
@@ -164,7 +177,28 @@ impl Limited {
             endpoint: inspected.endpoint.name(),
             is_stream: inspected.facts.is_stream,
             prompt_estimate: self.routed.prompt_estimate(),
-            price: route.facts.price,
+            price: self.routed.price.or(route.facts.price),
+        }
+    }
+
+    fn refusal(&self, shortage: Shortage) -> Refusal {
+        match shortage {
+            Shortage::Held(budget) => Refusal::QuotaHeld {
+                budget: tripped(&budget),
+                is_lost: false,
+            },
+            Shortage::Suspect(budget) => Refusal::QuotaHeld {
+                budget: tripped(&budget),
+                is_lost: true,
+            },
+            Shortage::Exhausted(budget) => Refusal::QuotaExhausted {
+                budget: tripped(&budget),
+            },
+            Shortage::Unpriced(budget) => Refusal::ModelUnpriced {
+                model: self.routed.inspected.facts.model.clone(),
+                scope: budget.key.scope.kind(),
+            },
+            Shortage::Unavailable => Refusal::LedgerUnavailable,
         }
     }
 }
@@ -180,36 +214,16 @@ impl Endpoint {
     }
 }
 
-fn refusal(shortage: Shortage) -> Refusal {
-    match shortage {
-        Shortage::Held(budget) => Refusal::QuotaHeld {
-            scope: budget.key.scope.kind(),
-        },
-        Shortage::Exhausted(budget) => Refusal::QuotaExhausted {
-            scope: budget.key.scope.kind(),
-            limit: describe(&budget),
-            resets_at: budget
-                .key
-                .period
-                .end(budget.key.start)
-                .map(|end| end.to_string()),
-        },
-        Shortage::Backlog => Refusal::LedgerUnavailable,
+fn tripped(budget: &Budget) -> TrippedBudget {
+    let key = &budget.key;
+    let limit = BudgetLimit {
+        unit: key.unit,
+        period: key.period,
+        amount: budget.amount().unwrap_or_default(),
+    };
+    TrippedBudget {
+        scope: key.scope.kind(),
+        limit,
+        resets_at: key.period.end(key.start),
     }
-}
-
-fn describe(budget: &Budget) -> String {
-    let amount = budget.amount().unwrap_or_default();
-    let unit = match budget.key.unit {
-        Unit::Tokens => "tokens",
-        Unit::Requests => "requests",
-        Unit::NanoUsd => "nano-USD",
-    };
-    let period = match budget.key.period {
-        Period::None => "in total",
-        Period::Day => "per day",
-        Period::Week => "per week",
-        Period::Month => "per month",
-    };
-    format!("{amount} {unit} {period}")
 }

@@ -12,6 +12,9 @@ use serde::Serialize;
 use super::answer::Answer;
 
 mod table;
+mod tripped;
+
+pub use tripped::TrippedBudget;
 
 /// Why a call is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,13 @@ pub enum Refusal {
     OrganisationSuspended,
     /// No provider serves the model, or this key may not call it.
     ModelNotFound(String),
+    /// A budget of money covers the call, and the model has no price.
+    ModelUnpriced {
+        /// The model as the client names it.
+        model: String,
+        /// The scope's kind.
+        scope: &'static str,
+    },
     /// No such route, or one of a later release.
     NotFound,
     /// A route that takes other methods, listed for `Allow`.
@@ -64,17 +74,15 @@ pub enum Refusal {
     },
     /// Room in a quota is held by calls that are still running.
     QuotaHeld {
-        /// The scope's kind.
-        scope: &'static str,
+        /// Which.
+        budget: TrippedBudget,
+        /// Whether only processes that are gone hold it, which takes longer to end.
+        is_lost: bool,
     },
     /// A quota has no room for this call.
     QuotaExhausted {
-        /// The scope's kind.
-        scope: &'static str,
-        /// What the quota is on, with its amount and period.
-        limit: String,
-        /// When counting starts anew.
-        resets_at: Option<String>,
+        /// Which.
+        budget: TrippedBudget,
     },
     /// The provider throttles the shared account.
     UpstreamRateLimited {
@@ -97,6 +105,8 @@ pub enum Refusal {
     AuthUnavailable,
     /// Usage cannot be recorded.
     LedgerUnavailable,
+    /// The call ran, but what it used could not be recorded.
+    Unrecorded,
     /// The process is stopping.
     ShuttingDown,
     /// A bug of ours.

@@ -1,167 +1,145 @@
-//! One budget in memory: amount, used and held, changed together under one short lock.
+//! One budget in memory, and what calls draw from it: changed under one short lock, without asking
+//! the store.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
-use crate::domain::quota::{BudgetKey, Need, Standing, Unit};
-use crate::domain::usage::Charge;
+use super::journal::{Closing, Drawn};
+use super::slice::{Slice, Spent, Taken};
+use crate::domain::quota::{BudgetKey, Need, Standing};
+use crate::store::leases::Return;
 
-/// A budget row of the store, with what is not written yet.
+/// A budget row of the store, as far as this process takes part in it.
 #[derive(Debug)]
 pub struct Budget {
     /// The row's id.
     pub row: Uuid,
     /// What it counts, for whom and since when.
     pub key: BudgetKey,
-    balance: Mutex<Balance>,
+    slice: Mutex<Slice>,
 }
 
-#[derive(Debug)]
-struct Balance {
-    /// `None`: counted, not limited.
-    amount: Option<i64>,
-    /// Which read of the limits the amount is from.
-    as_of: u64,
-    used: i64,
-    held: i64,
-    open: i64,
-}
+/// What one call holds of all budgets that cover it. Dropped, it goes back.
+#[derive(Default)]
+pub struct Draws(SmallVec<[Draw; 4]>);
 
-/// What one call holds of one budget. Dropped, it goes back, and what was charged is used.
-pub struct Draw {
+struct Draw {
     budget: Arc<Budget>,
+    taken: Taken,
     held: i64,
-    charged: i64,
 }
-
-/// What one call holds of all budgets that cover it.
-pub type Draws = SmallVec<[Draw; 2]>;
 
 impl Budget {
-    /// A budget of which `used` is written.
+    /// A budget of which `used` is booked.
     pub fn new(row: Uuid, key: BudgetKey, used: i64) -> Self {
-        let balance = Balance {
-            amount: None,
-            as_of: 0,
-            used,
-            held: 0,
-            open: 0,
-        };
-        Self {
-            row,
-            key,
-            balance: Mutex::new(balance),
-        }
-    }
-
-    /// Applies an edit of the limit, unless a later one is known.
-    pub fn set_amount(&self, amount: Option<i64>, as_of: u64) {
-        let mut balance = self.balance.lock();
-        if as_of >= balance.as_of {
-            balance.amount = amount;
-            balance.as_of = as_of;
-        }
+        let slice = Mutex::new(Slice::new(key.unit, used));
+        Self { row, key, slice }
     }
 
     /// The limit, if there is one.
     pub fn amount(&self) -> Option<i64> {
-        self.balance.lock().amount
+        self.slice().amount()
     }
 
-    /// What is used and what is held.
-    pub fn used_and_held(&self) -> (i64, i64) {
-        let balance = self.balance.lock();
-        (balance.used, balance.held)
+    /// How it stands, if it limits anything.
+    pub fn standing(&self) -> Option<Standing> {
+        self.slice().standing()
     }
 
-    /// How it stands, if it limits tokens.
-    pub fn token_standing(&self) -> Option<Standing> {
-        if self.key.unit != Unit::Tokens {
-            return None;
+    /// Whether it limits money, and the call has no price.
+    pub fn is_unpriced(&self, need: &Need) -> bool {
+        need.is_unpriced(self.key.unit) && self.amount().is_some()
+    }
+
+    pub(super) fn slice(&self) -> MutexGuard<'_, Slice> {
+        self.slice.lock()
+    }
+
+    /// Applies an edit of the limit; answers room that has to go back.
+    pub(super) fn set_amount(&self, amount: Option<i64>, as_of: u64) -> Option<Return> {
+        let mut slice = self.slice();
+        slice.set_amount(amount, as_of);
+        slice.trim()
+    }
+}
+
+impl Draws {
+    /// Takes `need` in full from all `budgets`, or nothing.
+    pub(super) fn take_freely<'a>(
+        budgets: impl Iterator<Item = &'a Arc<Budget>>,
+        need: &Need,
+        now: Instant,
+    ) -> Option<Self> {
+        let mut draws = Self::default();
+        for budget in budgets {
+            let taken = budget.slice().take_freely(need, now)?;
+            draws.add(budget, taken, need.hold(budget.key.unit, need.cap));
         }
-        let balance = self.balance.lock();
-        let amount = balance.amount?;
-        Some(Standing {
-            amount,
-            left: balance.left(amount),
-            open: balance.open,
-        })
+        Some(draws)
     }
 
-    /// Whether a call that was refused could not run even if all holds were given back unused.
-    pub fn is_hopeless(&self, need: &Need) -> bool {
-        let balance = self.balance.lock();
-        let Some(amount) = balance.amount else {
-            return false;
+    /// Takes what `need` holds with `cap` from all `budgets`, or nothing.
+    pub(super) fn take<'a>(
+        budgets: impl Iterator<Item = &'a Arc<Budget>>,
+        need: &Need,
+        cap: i64,
+        now: Instant,
+    ) -> Option<Self> {
+        let mut draws = Self::default();
+        for budget in budgets {
+            let held = need.hold(budget.key.unit, cap);
+            let taken = budget.slice().take(held, now)?;
+            draws.add(budget, taken, held);
+        }
+        Some(draws)
+    }
+
+    fn add(&mut self, budget: &Arc<Budget>, taken: Taken, held: i64) {
+        let budget = Arc::clone(budget);
+        self.0.push(Draw {
+            budget,
+            taken,
+            held,
+        });
+    }
+
+    /// What the journal keeps of them.
+    pub(super) fn drawn(&self) -> SmallVec<[Drawn; 4]> {
+        let drawn = |draw: &Draw| Drawn {
+            budget: draw.budget.row,
+            lease: Some(draw.taken.lease).filter(|lease| !lease.is_nil()),
+            unit: draw.budget.key.unit,
+            held: draw.held,
         };
-        match self.key.unit {
-            Unit::Tokens => need.is_hopeless(amount, balance.used),
-            Unit::Requests => balance.used >= amount,
-            Unit::NanoUsd => false,
-        }
+        self.0.iter().map(drawn).collect()
     }
 
-    /// Holds `wanted` if that much is left.
-    pub fn draw(self: &Arc<Self>, wanted: i64) -> Option<Draw> {
-        let mut balance = self.balance.lock();
-        if balance
-            .amount
-            .is_some_and(|amount| wanted > balance.left(amount))
-        {
-            return None;
-        }
-        balance.held = balance.held.saturating_add(wanted);
-        balance.open = balance.open.saturating_add(1);
-        Some(Draw {
-            budget: Arc::clone(self),
-            held: wanted,
-            charged: 0,
-        })
+    /// The budgets that ran low by it.
+    pub(super) fn low(&self) -> impl Iterator<Item = &Arc<Budget>> {
+        let low = self.0.iter().filter(|draw| draw.taken.is_low);
+        low.map(|draw| &draw.budget)
     }
 
-    fn give_back(&self, held: i64, charged: i64) {
-        let mut balance = self.balance.lock();
-        balance.held = balance.held.saturating_sub(held);
-        balance.open -= 1;
-        balance.used = balance.used.saturating_add(charged);
+    /// Ends them: what `closing` charges is spent.
+    pub(super) fn settle(mut self, closing: &Closing) {
+        for draw in self.0.drain(..) {
+            draw.budget.slice().settle(Spent {
+                lease: draw.taken.lease,
+                held: draw.held,
+                charged: closing.charged(draw.budget.key.unit),
+            });
+        }
     }
 }
 
-impl Balance {
-    fn left(&self, amount: i64) -> i64 {
-        amount
-            .saturating_sub(self.used)
-            .saturating_sub(self.held)
-            .max(0)
-    }
-}
-
-impl Draw {
-    /// The budget drawn from.
-    pub fn budget(&self) -> &Budget {
-        &self.budget
-    }
-
-    /// What `charge` is in this budget's unit.
-    pub fn amount(&self, charge: &Charge) -> i64 {
-        match self.budget.key.unit {
-            Unit::Tokens => charge.tokens,
-            Unit::Requests => charge.requests,
-            Unit::NanoUsd => 0,
-        }
-    }
-
-    /// Charges `charged` in place of what was held.
-    pub fn settle(mut self, charged: i64) {
-        self.charged = charged;
-    }
-}
-
-impl Drop for Draw {
+impl Drop for Draws {
     fn drop(&mut self) {
-        self.budget.give_back(self.held, self.charged);
+        for draw in self.0.drain(..) {
+            draw.budget.slice().give_back(draw.taken.lease, draw.held);
+        }
     }
 }

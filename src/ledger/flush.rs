@@ -1,24 +1,25 @@
-//! Writes settled calls to the store in batches: every 200 ms, or at once when many wait. A batch
-//! that the store did not take is kept and tried again; writing one twice changes nothing.
+//! Writes settled calls to the store in batches, read back from the journal: every 200 ms, or at once
+//! when many wait. A batch that the store did not take is kept and tried again; writing one twice
+//! changes nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Ledger;
+use super::journal::{Closing, Opening, Position, Reader};
+use super::outbox::{BATCH, Returns};
+use super::record::event;
+use crate::killpoint::{self, Killpoint};
 use crate::store::StoreError;
-use crate::store::events::{self, Batch, Event};
+use crate::store::events::{self, Event};
 
 const EVERY: Duration = Duration::from_millis(200);
-/// Enough waiting calls to write at once; more while they keep coming faster than that, because
-/// large batches cost less a call.
-const MANY: usize = 500;
-const BATCH: usize = 4096;
 /// How long a batch may take: a store that hangs counts as away and is asked anew.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a stopping process waits for the store.
@@ -26,149 +27,200 @@ const LAST_CHANCE: Duration = Duration::from_secs(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const REFUSALS_EVERY: Duration = Duration::from_secs(1);
 
-/// Calls that wait to be written.
-pub(super) struct Settled {
-    events: Mutex<Vec<Event<'static>>>,
-    /// Those and the ones on their way to the store.
-    unwritten: AtomicUsize,
-    many: Notify,
-    threshold: AtomicUsize,
+/// Brings one journal to the store.
+pub(super) struct Flusher {
+    ledger: Arc<Ledger>,
+    reader: Reader,
+    /// Settled calls read so far.
+    read: u64,
+    returns: Returns,
+    /// How many calls have to be read before `returns` may go.
+    after: u64,
+    /// What the store has not taken yet.
+    leaving: Option<Leaving>,
 }
 
-/// Calls on their way to the store. Those that are not written when it is dropped wait again.
-struct Leaving<'a> {
-    settled: &'a Settled,
-    events: Vec<Event<'static>>,
-    written: usize,
+/// One transaction.
+#[derive(Default)]
+struct Leaving {
+    calls: Vec<(Opening, Closing)>,
+    /// Whoever waits for the first of `calls`, which no journal has.
+    stranded: Vec<oneshot::Sender<()>>,
+    returns: Returns,
+    end: Option<Position>,
+    charged: HashMap<Uuid, i64>,
 }
 
-impl Default for Settled {
-    fn default() -> Self {
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FlushError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the journal cannot be read back: {0}")]
+    Journal(#[from] std::io::Error),
+}
+
+impl Flusher {
+    pub(super) fn new(ledger: &Arc<Ledger>) -> Self {
         Self {
-            events: Mutex::default(),
-            unwritten: AtomicUsize::new(0),
-            many: Notify::new(),
-            threshold: AtomicUsize::new(MANY),
-        }
-    }
-}
-
-impl Settled {
-    pub(super) fn push(&self, event: Event<'static>) {
-        let waiting = {
-            let mut events = self.events.lock();
-            events.push(event);
-            self.unwritten.fetch_add(1, Ordering::Relaxed);
-            events.len()
-        };
-        if waiting == self.threshold.load(Ordering::Relaxed) {
-            self.many.notify_one();
+            ledger: Arc::clone(ledger),
+            reader: ledger.journal.reader(),
+            read: 0,
+            returns: Returns::new(),
+            after: 0,
+            leaving: None,
         }
     }
 
-    /// How many are not written yet.
-    pub(super) fn len(&self) -> usize {
-        self.unwritten.load(Ordering::Relaxed)
-    }
-
-    fn set_threshold(&self, change: impl Fn(usize) -> usize) {
-        let changed = change(self.threshold.load(Ordering::Relaxed)).clamp(MANY, BATCH);
-        self.threshold.store(changed, Ordering::Relaxed);
-    }
-
-    fn take(&self) -> Leaving<'_> {
-        Leaving {
-            settled: self,
-            events: std::mem::take(&mut *self.events.lock()),
-            written: 0,
-        }
-    }
-}
-
-impl Leaving<'_> {
-    fn next(&self) -> &[Event<'static>] {
-        let rest = self.events.get(self.written..).unwrap_or_default();
-        rest.get(..BATCH).unwrap_or(rest)
-    }
-
-    fn wrote(&mut self, count: usize) {
-        self.written += count;
-        self.settled.unwritten.fetch_sub(count, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        if self.written < self.events.len() {
-            let mut waiting = self.settled.events.lock();
-            let rest = self.events.drain(self.written..);
-            waiting.splice(0..0, rest);
-        }
-    }
-}
-
-impl Ledger {
-    /// Writes until `stop`, then what is left, for as long as the store takes it.
-    pub async fn write(self: Arc<Self>, stop: CancellationToken) {
+    /// Writes until `stop`, then what is left, for as long as the store takes it. Answers whether
+    /// everything is written.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> bool {
+        let ledger = Arc::clone(&self.ledger);
         let mut pause = EVERY;
         let mut counted = Instant::now();
         loop {
             tokio::select! {
-                () = tokio::time::sleep(pause) => self.settled.set_threshold(|calls| calls / 2),
-                () = self.settled.many.notified(), if pause == EVERY => {
-                    self.settled.set_threshold(|calls| calls * 2);
+                () = tokio::time::sleep(pause) => ledger.outbox.set_threshold(|calls| calls / 2),
+                () = ledger.outbox.rung(), if pause == EVERY => {
+                    if ledger.outbox.is_many() {
+                        ledger.outbox.set_threshold(|calls| calls * 2);
+                    }
                 }
-                () = stop.cancelled() => return self.write_the_rest().await,
+                () = stop.cancelled() => return self.finish().await,
             }
             pause = match self.flush().await {
                 Ok(()) => EVERY,
                 Err(error) => {
-                    tracing::error!(%error, cause = cause(&error), waiting = self.settled.len(), "usage could not be written; it is kept and tried again");
+                    tracing::error!(%error, cause = error.cause(), waiting = ledger.outbox.waiting(), "usage could not be written; it is kept and tried again");
                     (pause * 2).min(LONGEST_PAUSE)
                 }
             };
             if pause == EVERY && counted.elapsed() >= REFUSALS_EVERY {
                 counted = Instant::now();
-                self.flush_refusals().await;
+                ledger.flush_refusals().await;
             }
         }
     }
 
-    async fn write_the_rest(&self) {
-        let writing = async {
+    async fn finish(&mut self) -> bool {
+        let ledger = Arc::clone(&self.ledger);
+        ledger.empty_all();
+        let last = async {
             while let Err(error) = self.flush().await {
-                tracing::error!(%error, waiting = self.settled.len(), "usage could not be written yet");
+                tracing::error!(%error, waiting = ledger.outbox.waiting(), "usage could not be written yet");
                 tokio::time::sleep(EVERY).await;
             }
-            self.flush_refusals().await;
+            ledger.flush_refusals().await;
         };
-        let written = timeout(LAST_CHANCE, writing).await;
-        let lost = self.settled.len();
-        if written.is_err() && lost > 0 {
-            tracing::error!(lost, "the store stayed away: usage is lost");
+        let written = timeout(LAST_CHANCE, last).await;
+        let waiting = ledger.outbox.waiting();
+        if written.is_err() && waiting > 0 {
+            tracing::error!(
+                waiting,
+                "the store stayed away: the journal keeps the usage for the next start"
+            );
         }
+        written.is_ok()
     }
 
     /// Writes everything that waits.
-    pub async fn flush(&self) -> Result<(), StoreError> {
-        let mut leaving = self.settled.take();
-        while !leaving.next().is_empty() {
-            let batch = leaving.next();
-            let count = batch.len();
-            let booking = timeout(PATIENCE, events::book(&self.db, Batch::of(batch))).await;
-            booking.map_err(|late| StoreError::unavailable(&late))??;
-            leaving.wrote(count);
+    pub(super) async fn flush(&mut self) -> Result<(), FlushError> {
+        loop {
+            if self.leaving.is_none() {
+                self.leaving = self.next()?;
+            }
+            let Some(leaving) = &self.leaving else {
+                return Ok(());
+            };
+            self.ledger.book(leaving).await?;
+            self.ledger.booked(self.leaving.take().unwrap_or_default());
         }
-        drop(leaving);
-        self.forget_if_idle();
+    }
+
+    /// What goes next, if anything does. Room never goes back ahead of the calls that spent from the same lease: those
+    /// were written down before it was taken out of memory.
+    fn next(&mut self) -> Result<Option<Leaving>, FlushError> {
+        let outbox = &self.ledger.outbox;
+        if self.returns.is_empty() {
+            self.returns = outbox.take_returns();
+            self.after = outbox.settled();
+        }
+        let most = usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let batch = self.reader.next(most)?;
+        self.read = self.read.saturating_add(count(batch.settled.len()));
+        let mut leaving = Leaving::default();
+        for stranded in outbox.take_stranded() {
+            leaving.calls.push(stranded.call);
+            leaving.stranded.push(stranded.booked);
+        }
+        if !batch.settled.is_empty() {
+            leaving.end = Some(batch.end);
+        }
+        if batch.settled.is_empty() || self.read >= self.after {
+            leaving.returns = std::mem::take(&mut self.returns);
+        }
+        leaving.calls.extend(batch.settled);
+        self.ledger.depart(&mut leaving);
+        Ok(Some(leaving).filter(|leaving| !leaving.is_empty()))
+    }
+}
+
+impl Ledger {
+    /// What `leaving` charges may be in the store from now on.
+    fn depart(&self, leaving: &mut Leaving) {
+        for (opening, closing) in &leaving.calls {
+            for drawn in &opening.draws {
+                let sum = leaving.charged.entry(drawn.budget).or_default();
+                *sum = sum.saturating_add(closing.charged(drawn.unit));
+            }
+        }
+        let budgets = self.budgets.lock();
+        for (row, charged) in &leaving.charged {
+            if let Some(budget) = budgets.get(row) {
+                budget.slice().booking(*charged);
+            }
+        }
+    }
+
+    async fn book(&self, leaving: &Leaving) -> Result<(), StoreError> {
+        killpoint::reach(Killpoint::Synced);
+        let events: Vec<Event<'_>> = leaving.calls.iter().map(event).collect();
+        let returns: Vec<_> = leaving.returns.values().map(|(back, _)| *back).collect();
+        let batch = events::Batch {
+            events: &events,
+            returns: &returns,
+        };
+        let booking = timeout(PATIENCE, self.booker.book(batch)).await;
+        booking.map_err(|late| StoreError::unavailable(&late))??;
+        killpoint::reach(Killpoint::Booked);
         Ok(())
     }
 
-    /// The lock keeps new events out while budgets are forgotten.
-    fn forget_if_idle(&self) {
-        let waiting = self.settled.events.lock();
-        if waiting.is_empty() && self.settled.len() == 0 {
-            self.forget_unused();
+    /// The store has all of `leaving`.
+    fn booked(&self, leaving: Leaving) {
+        {
+            let budgets = self.budgets.lock();
+            for (row, charged) in &leaving.charged {
+                if let Some(budget) = budgets.get(row) {
+                    budget.slice().booked(*charged);
+                }
+            }
+        }
+        for (back, budget) in leaving.returns.values() {
+            budget.slice().taken_back(back);
+        }
+        let stranded = leaving.stranded.len();
+        for (opening, _) in leaving.calls.iter().take(stranded) {
+            self.journal.forget(opening.id);
+        }
+        self.outbox.unstrand(stranded);
+        self.outbox.book(count(leaving.calls.len() - stranded));
+        if let Some(end) = leaving.end {
+            self.journal.mark(end);
+        }
+        for booked in leaving.stranded {
+            // Whoever waited may have left.
+            let _ = booked.send(());
         }
     }
 
@@ -176,13 +228,26 @@ impl Ledger {
         let booking = timeout(PATIENCE, self.refusals.flush(&self.db)).await;
         let booked = booking.unwrap_or_else(|late| Err(StoreError::unavailable(&late)));
         if let Err(error) = booked {
-            tracing::warn!(%error, cause = cause(&error), "refusals could not be counted");
+            tracing::warn!(%error, cause = error.cause(), "refusals could not be counted");
         }
     }
 }
 
-fn cause(error: &StoreError) -> String {
-    std::error::Error::source(error)
-        .map(ToString::to_string)
-        .unwrap_or_default()
+impl Leaving {
+    fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.returns.is_empty()
+    }
+}
+
+impl FlushError {
+    fn cause(&self) -> String {
+        match self {
+            Self::Store(error) => error.cause(),
+            Self::Journal(_) => String::new(),
+        }
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }

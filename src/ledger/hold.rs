@@ -1,20 +1,22 @@
-//! What one call may use, from before it is sent until its cost is known. A hold settles exactly
-//! once: by [`Hold::settle`], or by being dropped, which charges what can be told then.
+//! What one call may use, from before it is sent until its cost is known. It is written down before
+//! it is sent, and settles exactly once: by [`Hold::settle`], or by being dropped, which charges
+//! what can be told then.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use smallvec::SmallVec;
-
-use super::Ledger;
 use super::budget::Draws;
+use super::journal::{Closing, Opening};
+use super::outbox::Keeping;
+use super::{Ledger, Room, Unavailable};
 use crate::domain::key::SecretHash;
 use crate::domain::price::Price;
-use crate::domain::quota::Need;
+use crate::domain::quota::{Need, Unit};
 use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Charge, Ending, Held};
-use crate::store::events::{BudgetDraw, Event};
+use crate::killpoint::{self, Killpoint};
 
 /// Everything about a call that is fixed before it is sent and outlives edits, moves and deletion.
 pub struct Intent {
@@ -61,44 +63,56 @@ pub struct Report {
     pub is_disconnected: bool,
 }
 
-/// nginx's number for a client that closed the connection; no client ever sees it.
-const CLIENT_CLOSED: u16 = 499;
+/// A call that was settled.
+#[must_use]
+pub struct Settled {
+    /// What it is charged.
+    pub charge: Charge,
+    /// What the client may not see the end before, if its record is not safe yet.
+    pub keeping: Option<Keeping>,
+}
 
 /// See the module.
 pub struct Hold {
     ledger: Arc<Ledger>,
     open: Option<Box<Open>>,
-    held: Held,
     shrunk_cap: Option<i64>,
 }
 
 struct Open {
-    intent: Intent,
+    opening: Opening,
     draws: Draws,
-    is_sent: bool,
+    started: Instant,
+    stage: Stage,
 }
 
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing knows of it but the memory of this process.
+    Reserved,
+    /// It is written down.
+    Intended,
+    /// Its provider may know of it.
+    Sent,
+}
+
+/// nginx's number for a client that closed the connection; no client ever sees it.
+const CLIENT_CLOSED: u16 = 499;
+
 impl Hold {
-    pub(super) fn new(
-        ledger: &Arc<Ledger>,
-        intent: Intent,
-        need: Need,
-        cap: i64,
-        draws: Draws,
-    ) -> Self {
-        let prompt_estimate = intent.prompt_estimate;
+    pub(super) fn new(ledger: &Arc<Ledger>, intent: Intent, need: &Need, room: Room) -> Self {
+        let Room { draws, cap } = room;
+        let started = intent.started;
         Self {
             ledger: Arc::clone(ledger),
-            held: Held {
-                tokens: need.hold(cap),
-                prompt_estimate,
-            },
-            shrunk_cap: (cap < need.cap).then_some(cap),
             open: Some(Box::new(Open {
-                intent,
+                opening: intent.open(need, cap, &draws),
                 draws,
-                is_sent: false,
+                started,
+                stage: Stage::Reserved,
             })),
+            shrunk_cap: (cap < need.cap).then_some(cap),
         }
     }
 
@@ -107,20 +121,33 @@ impl Hold {
         self.shrunk_cap
     }
 
-    /// The call is about to be handed to its provider: from here on it costs something.
-    pub fn dispatch(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.is_sent = true;
+    /// Writes the call down: it is about to be handed to its provider, and from here on it costs
+    /// something. One that cannot be written down must not be sent.
+    pub async fn dispatch(&mut self) -> Result<(), Unavailable> {
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        let written = self.ledger.intend(&open.opening)?;
+        open.stage = Stage::Intended;
+        killpoint::reach(Killpoint::Intended);
+        if let Some(synced) = self.ledger.journal.synced(written) {
+            synced.await.map_err(|error| Unavailable::of(&error))?;
+        }
+        open.stage = Stage::Sent;
+        Ok(())
+    }
+
+    /// Notes that `delivered` output tokens were seen so far.
+    pub fn progress(&self, delivered: i64) {
+        if let Some(open) = &self.open {
+            self.ledger.journal.progress(open.opening.id, delivered);
         }
     }
 
-    /// Charges the call and gives back what it did not use.
-    pub fn settle(mut self, ending: Ending, report: Report) -> Charge {
-        let charge = Charge::of(ending, self.held);
-        if let Some(open) = self.open.take() {
-            open.close(&self.ledger, &charge, self.held, report);
-        }
-        charge
+    /// Charges the call and gives back what it did not use. `None` if it was never written down:
+    /// then there is nothing to record.
+    pub fn settle(mut self, ending: Ending, report: Report) -> Option<Settled> {
+        self.open.take()?.close(&self.ledger, ending, report)
     }
 }
 
@@ -128,80 +155,76 @@ impl Drop for Hold {
     /// Nobody is left to say how the call ended: the client went away, or something broke.
     fn drop(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let ending = if open.is_sent {
-            Ending::Ran {
+        let ending = match open.stage {
+            Stage::Reserved | Stage::Intended => Ending::NeverSent,
+            Stage::Sent => Ending::Ran {
                 usage: None,
                 delivered: 0,
-            }
-        } else {
-            Ending::NeverSent
+            },
         };
         let report = Report {
             status: CLIENT_CLOSED,
             is_disconnected: true,
             ..Report::default()
         };
-        let charge = Charge::of(ending, self.held);
-        open.close(&self.ledger, &charge, self.held, report);
-    }
-}
-
-impl Open {
-    /// The event is handed over before the draws end: a budget that is drawn from is never
-    /// forgotten, so its charge is always either in memory or in the store.
-    fn close(self, ledger: &Ledger, charge: &Charge, held: Held, report: Report) {
-        let Self { intent, draws, .. } = self;
-        let amounts: SmallVec<[i64; 4]> = draws.iter().map(|draw| draw.amount(charge)).collect();
-        let budgets = draws.iter().map(|draw| BudgetDraw {
-            budget: draw.budget().row,
-            lease: None,
-            unit: draw.budget().key.unit,
-        });
-        let budgets = budgets.collect();
-        ledger.settle(intent.event(charge, held, report, budgets));
-        for (draw, amount) in draws.into_iter().zip(amounts) {
-            draw.settle(amount);
-        }
+        // Nobody is there to see the end, so nothing has to wait.
+        let _ = open.close(&self.ledger, ending, report);
     }
 }
 
 impl Intent {
-    fn event(
-        self,
-        charge: &Charge,
-        held: Held,
-        report: Report,
-        budgets: SmallVec<[BudgetDraw; 4]>,
-    ) -> Event<'static> {
-        Event {
+    fn open(self, need: &Need, cap: i64, draws: &Draws) -> Opening {
+        Opening {
             id: self.id,
             at: self.at,
             organisation_id: self.organisation_id,
             project_id: self.project_id,
             key_id: self.key_id,
-            secret_hash: Some(self.secret),
-            provider: self.provider.to_string().into(),
-            model: self.model.into(),
-            upstream_model: self.upstream_model.into(),
-            endpoint: self.endpoint.into(),
-            status: report.status,
-            code: report.code.map(Into::into),
-            source: charge.source,
+            secret: self.secret,
+            provider: self.provider,
+            model: self.model,
+            upstream_model: self.upstream_model,
+            endpoint: Cow::Borrowed(self.endpoint),
             is_stream: self.is_stream,
-            requests: charge.requests,
-            input_tokens: charge.usage.input,
-            output_tokens: charge.usage.output,
-            total_tokens: charge.tokens,
-            cached_tokens: charge.usage.cached_input,
-            reasoning_tokens: charge.usage.reasoning,
-            cost_nano: self.price.map_or(0, |price| price.cost(&charge.usage)),
-            held_tokens: held.tokens,
-            is_suspicious: charge.is_suspicious,
+            price: self.price,
+            held: Held {
+                tokens: need.hold(Unit::Tokens, cap),
+                prompt_estimate: self.prompt_estimate,
+            },
+            held_nano: need.hold(Unit::NanoUsd, cap),
+            choices: need.choices,
+            cap,
+            draws: draws.drawn(),
+        }
+    }
+}
+
+impl Open {
+    /// The record is written before the draws end, and both before the client can see the end.
+    fn close(
+        self: Box<Self>,
+        ledger: &Arc<Ledger>,
+        ending: Ending,
+        report: Report,
+    ) -> Option<Settled> {
+        if self.stage == Stage::Reserved {
+            return None;
+        }
+        killpoint::reach(Killpoint::UsageSeen);
+        let opening = self.opening;
+        let charge = Charge::of(ending, opening.held);
+        let closing = Closing {
+            cost_nano: charge.cost(opening.price.as_ref(), opening.held_nano),
+            charge,
+            status: report.status,
+            code: report.code.map(Cow::Borrowed),
             is_disconnected: report.is_disconnected,
             duration_ms: millis(self.started.elapsed()),
             first_token_ms: report.first_byte.map(millis),
-            budgets,
-        }
+        };
+        let keeping = ledger.record(opening, &closing);
+        self.draws.settle(&closing);
+        Some(Settled { charge, keeping })
     }
 }
 

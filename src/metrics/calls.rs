@@ -243,6 +243,7 @@ mod tests {
         output: 5,
         total: 15,
         cached_input: 4,
+        cache_write: 0,
         reasoning: 0,
     };
 

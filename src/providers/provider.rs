@@ -9,6 +9,7 @@ use http::{HeaderValue, Uri};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{self, OnDisconnect, OutputCapField};
+use crate::domain::encoding::Encoding;
 use crate::gateway::Endpoint;
 
 /// A provider that cannot be called as configured.
@@ -80,6 +81,11 @@ impl Provider {
     /// Whether one of its patterns names `model`.
     pub fn serves(&self, model: &str) -> bool {
         self.settings.serves(model)
+    }
+
+    /// The tokenizer of its `model`, where its own word is enough to tell.
+    pub fn encoding(&self, model: &str) -> Option<Encoding> {
+        Encoding::of_model(self.settings.base_url.host().unwrap_or_default(), model)
     }
 
     /// What to do with a stream whose client left, for a model that `reasons` or not.

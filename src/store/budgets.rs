@@ -2,6 +2,7 @@
 //! limit writes `amount`. Rows are never deleted: a removed limit has no amount and counting goes on.
 
 use sqlx::FromRow;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::transaction::Tx;
@@ -65,8 +66,9 @@ struct Current {
     period_start: Timestamp,
 }
 
-/// The row named `key`, created if it is missing and allowing `amount` from now on. A new row of a
-/// calendar period opens with what its scope used of the period already.
+/// The row named `key`, created if it is missing. It allows what the scope's limits say, which may
+/// have been edited since `amount` was read of them. A new row of a calendar period opens with what
+/// its scope used of the period already.
 pub async fn open(
     db: &Db,
     key: &BudgetKey,
@@ -84,6 +86,7 @@ pub async fn open(
         return Ok(found.row);
     }
     let mut tx = db.begin().await?;
+    let amount = in_force(&mut tx, key, now).await?.unwrap_or(amount);
     insert(&mut tx, key, amount, now).await?;
     let found = find(&mut tx, key).await?;
     set_amount(&mut tx, found.row.id, amount).await?;
@@ -164,6 +167,49 @@ async fn set_amount(tx: &mut Tx, id: Uuid, amount: Option<i64>) -> Result<(), St
             .map(|_| ())
     })?;
     Ok(())
+}
+
+/// What the limits of `key`'s scope allow; no edit passes until the transaction ends. `None` if there
+/// is no such scope, or it is another period's row.
+async fn in_force(
+    tx: &mut Tx,
+    key: &BudgetKey,
+    now: Timestamp,
+) -> Result<Option<Option<i64>>, StoreError> {
+    if key.start != key.period.start(now) {
+        return Ok(None);
+    }
+    let limits: Option<Json<Limits>> = match (&mut *tx, key.scope) {
+        (Tx::Postgres(tx), scope) => {
+            let limits = sqlx::query_scalar(limits_for_share(scope)).bind(scope.uuid());
+            limits.fetch_optional(&mut **tx).await?
+        }
+        (Tx::Sqlite(tx), scope) => {
+            let limits = sqlx::query_scalar(limits_of(scope)).bind(scope.uuid());
+            limits.fetch_optional(&mut **tx).await?
+        }
+    };
+    Ok(limits.map(|Json(limits)| {
+        let mut limits = limits.budgets();
+        let limit = limits.find(|limit| (limit.unit, limit.period) == (key.unit, key.period));
+        limit.map(|limit| limit.amount)
+    }))
+}
+
+fn limits_of(scope: ScopeId) -> &'static str {
+    match scope {
+        ScopeId::Organisation(_) => "SELECT limits FROM organisations WHERE id = $1",
+        ScopeId::Project(_) => "SELECT limits FROM projects WHERE id = $1",
+        ScopeId::Key(_) => "SELECT limits FROM keys WHERE id = $1",
+    }
+}
+
+fn limits_for_share(scope: ScopeId) -> &'static str {
+    match scope {
+        ScopeId::Organisation(_) => "SELECT limits FROM organisations WHERE id = $1 FOR SHARE",
+        ScopeId::Project(_) => "SELECT limits FROM projects WHERE id = $1 FOR SHARE",
+        ScopeId::Key(_) => "SELECT limits FROM keys WHERE id = $1 FOR SHARE",
+    }
 }
 
 /// Inserts the row unless another was faster.

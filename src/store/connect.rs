@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Executor;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -17,6 +18,10 @@ const ACQUIRE: Duration = Duration::from_secs(1);
 
 /// How long a writer waits for another process's transaction, or for its migration.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// A process that stops in the middle of a transaction, or whose machine is gone, holds up nobody for
+/// longer than this.
+const FORGET_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
 /// Statements that a connection keeps prepared: those of the product, lists in all their sizes.
 const STATEMENTS: usize = 250;
@@ -32,6 +37,8 @@ const WRITING: [(&str, &str); 3] = [
 
 const POSTGRES_CONNECTIONS: u32 = 16;
 const SQLITE_READERS: u32 = 4;
+/// Pages each reader keeps, in negative KiB: they look single rows up, and the system caches the file.
+const READER_CACHE: &str = "-512";
 
 impl Db {
     /// Opens `postgres://…`, `postgresql://…` or `sqlite://PATH`.
@@ -75,7 +82,13 @@ fn postgres(url: &str) -> Result<PgPool, StoreError> {
         .map_err(|_| StoreError::setup("the Postgres URL cannot be read; check its parts"))?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE);
+        .acquire_timeout(ACQUIRE)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                let forget = connection.execute(FORGET_TRANSACTIONS);
+                forget.await.map(|_| ())
+            })
+        });
     Ok(pool.connect_lazy_with(options.application_name("tollgate")))
 }
 
@@ -103,7 +116,9 @@ async fn sqlite(path: &Path) -> Result<SqlitePools, StoreError> {
             options.pragma(*name, *value)
         });
     let write = pool(1).connect_with(writer).await?;
-    let readers = options.pragma("query_only", "ON");
+    let readers = options
+        .pragma("query_only", "ON")
+        .pragma("cache_size", READER_CACHE);
     let read = pool(SQLITE_READERS).connect_lazy_with(readers);
     Ok(SqlitePools { write, read, file })
 }

@@ -63,8 +63,9 @@ const CONFLICTS: [(&str, &str); 4] = [
 ];
 
 /// Postgres classes and codes that a later attempt may not meet again: connection, resources,
-/// operator intervention, serialization, deadlock, and a server that is not ready or full.
-const PASSING: [&str; 6] = ["08", "53", "57", "40", "55P03", "58"];
+/// operator intervention, serialization, deadlock, a transaction that took too long to go on, and a
+/// server that is not ready or full.
+const PASSING: [&str; 7] = ["08", "53", "57", "40", "25P03", "55P03", "58"];
 
 /// Of those, the ones that ask for the transaction to be done again.
 const GAVE_WAY: [&str; 2] = ["40001", "40P01"];
@@ -113,6 +114,14 @@ impl StoreError {
     pub fn other(error: &dyn std::fmt::Display) -> Self {
         let source = Cause::new(error);
         Self::Other { source }
+    }
+}
+
+impl StoreError {
+    /// What the engine said, for logs; empty where it said nothing.
+    pub fn cause(&self) -> String {
+        let source = std::error::Error::source(self);
+        source.map(ToString::to_string).unwrap_or_default()
     }
 }
 

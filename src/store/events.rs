@@ -17,6 +17,7 @@ use crate::domain::quota::Unit;
 use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::Source;
+use crate::killpoint::{self, Killpoint};
 
 mod kinds;
 
@@ -36,6 +37,10 @@ macro_rules! into_events {
 
 static INSERT: Listing = into_events!("");
 static INSERT_AND_TELL: Listing = into_events!(" RETURNING id");
+
+const FIND: &str = "SELECT 1 FROM events WHERE organisation_id = $1 AND at = $2 AND id = $3";
+
+pub(super) const STATEMENTS: &[&str] = &[FIND];
 
 /// The columns of a row, for either engine.
 macro_rules! bind {
@@ -220,6 +225,7 @@ impl Booker {
         let are_new = usize::try_from(inserted) == Ok(rows.len());
         if are_new {
             self.count(&mut tx, rows, returns).await?;
+            killpoint::reach(Killpoint::Booking);
             tx.commit().await?;
             self.kinds.remember(kinds);
         }
@@ -248,6 +254,7 @@ impl Booker {
         }
         rows.retain(|event| inserted.contains(&event.id));
         self.count(&mut tx, &rows, returns).await?;
+        killpoint::reach(Killpoint::Booking);
         tx.commit().await?;
         self.kinds.remember(kinds);
         Ok(rows.len())
@@ -264,6 +271,20 @@ impl Booker {
         rollups::add(tx, rows, &self.names).await?;
         count_secrets(tx, rows).await
     }
+}
+
+/// Whether a call is booked.
+pub async fn is_booked(
+    db: &Db,
+    organisation: OrganisationId,
+    at: Timestamp,
+    id: CallId,
+) -> Result<bool, StoreError> {
+    let found: Option<i32> = with_pool!(db, |pool| {
+        let find = sqlx::query_scalar(FIND).bind(organisation).bind(at);
+        find.bind(id).fetch_optional(pool).await
+    })?;
+    Ok(found.is_some())
 }
 
 /// Books `batch` once, remembering nothing; see [`Booker::book`].

@@ -22,6 +22,16 @@ const POSTGRES: &[Step] = &[
         "add leases",
         include_str!("../../migrations/postgres/0002_add_leases.sql"),
     ),
+    (
+        3,
+        "add last refusals",
+        include_str!("../../migrations/postgres/0003_add_last_refusals.sql"),
+    ),
+    (
+        4,
+        "index lease states",
+        include_str!("../../migrations/postgres/0004_index_lease_states.sql"),
+    ),
 ];
 
 const SQLITE: &[Step] = &[
@@ -34,6 +44,16 @@ const SQLITE: &[Step] = &[
         2,
         "add leases",
         include_str!("../../migrations/sqlite/0002_add_leases.sql"),
+    ),
+    (
+        3,
+        "add last refusals",
+        include_str!("../../migrations/sqlite/0003_add_last_refusals.sql"),
+    ),
+    (
+        4,
+        "index lease states",
+        include_str!("../../migrations/sqlite/0004_index_lease_states.sql"),
     ),
 ];
 

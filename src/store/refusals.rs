@@ -1,10 +1,14 @@
-//! How often keys were refused, by the hour and code. Refusals never enter the ledger.
+//! How often keys were refused, by the hour and code, and the last refusals of each key. Refusals
+//! never enter the ledger.
 
 use std::collections::BTreeMap;
 
+use sqlx::{FromRow, QueryBuilder};
+
 use super::batch::{self, Listing};
 use super::{Db, StoreError};
-use crate::domain::tenant::{KeyId, OrganisationId};
+use crate::domain::refused::Refused;
+use crate::domain::tenant::{CallId, KeyId, OrganisationId};
 use crate::domain::time::Timestamp;
 
 static ADD: Listing = Listing::insert(
@@ -13,6 +17,85 @@ static ADD: Listing = Listing::insert(
     " ON CONFLICT (organisation_id, key_id, hour, code)
     DO UPDATE SET count = refusals_hourly.count + excluded.count",
 );
+
+const REMEMBER: &str = "INSERT INTO last_refusals
+    (key_id, id, organisation_id, at, code, scope, rule, amount, frees_at) ";
+const UNLESS_THERE: &str = " ON CONFLICT (key_id, id) DO NOTHING";
+const TRIM: &str = "DELETE FROM last_refusals WHERE key_id = $1 AND id <
+    (SELECT id FROM last_refusals WHERE key_id = $1 ORDER BY id DESC LIMIT 1 OFFSET 99)";
+const LAST: &str = "SELECT id, at, code, scope, rule, amount, frees_at FROM last_refusals
+    WHERE organisation_id = $1 AND key_id = $2 ORDER BY id DESC";
+
+pub(super) const STATEMENTS: &[&str] = &[TRIM, LAST];
+
+/// How many refusals of a key are kept.
+pub const KEPT: usize = 100;
+
+/// A call that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct RefusalRow {
+    /// The call.
+    pub id: CallId,
+    /// When it was refused.
+    pub at: Timestamp,
+    /// The code that the client saw.
+    pub code: String,
+    /// Whose limit it was, if it was a limit.
+    pub scope: Option<String>,
+    /// Its name among the limits.
+    pub rule: Option<String>,
+    /// What it allows; nano-USD for a `budget`.
+    pub amount: Option<i64>,
+    /// When there is room again, if that is known.
+    pub frees_at: Option<Timestamp>,
+}
+
+/// The last refusals of a key, newest first.
+pub async fn last(
+    db: &Db,
+    organisation: OrganisationId,
+    key: KeyId,
+) -> Result<Vec<RefusalRow>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        let last = sqlx::query_as(LAST).bind(organisation).bind(key);
+        last.fetch_all(pool).await
+    })?)
+}
+
+/// Adds refusals, sorted by key, and forgets what is older than the last of each key.
+pub async fn remember(db: &Db, refusals: &[Refused]) -> Result<(), StoreError> {
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    for rows in batch::chunks(&tx, refusals) {
+        with_tx!(&mut tx, |c| {
+            let mut remember = QueryBuilder::new(REMEMBER);
+            remember.push_values(rows, |mut values, row| {
+                values.push_bind(row.key_id).push_bind(row.id);
+                values.push_bind(row.organisation_id).push_bind(row.at);
+                values.push_bind(row.code);
+                let tripped = row.tripped;
+                values.push_bind(tripped.map(|tripped| tripped.scope));
+                values.push_bind(tripped.map(|tripped| tripped.rule));
+                values.push_bind(tripped.map(|tripped| tripped.amount));
+                values.push_bind(tripped.and_then(|tripped| tripped.frees_at));
+            });
+            let remember = remember.push(UNLESS_THERE).build().execute(c);
+            remember.await.map(|_| ())
+        })?;
+    }
+    for of_key in refusals.chunk_by(|one, next| one.key_id == next.key_id) {
+        let Some(refused) = of_key.first() else {
+            continue;
+        };
+        with_tx!(&mut tx, |c| {
+            let trim = sqlx::query(TRIM).bind(refused.key_id).execute(c);
+            trim.await.map(|_| ())
+        })?;
+    }
+    tx.commit().await
+}
 
 /// Adds counts to their hours.
 pub async fn book(

@@ -36,6 +36,8 @@ pub fn pinned(core: usize, program: impl AsRef<Path>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM", "taskset", "-c", &core.to_string()]);
     command.arg(program.as_ref()).stdin(Stdio::null());
+    // Ours, and no setting of the gateway's.
+    command.env_remove("TOLLGATE_BIN");
     command
 }
 

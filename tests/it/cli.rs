@@ -4,8 +4,8 @@ mod config;
 mod dev;
 mod failures;
 mod keys;
+mod kills;
 mod ledger;
-mod running;
 mod serve;
 mod tenants;
 mod usage;
@@ -15,20 +15,39 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::db::TestDb;
+
 /// A data directory, and the binary on it with an empty environment.
 struct Installation {
     directory: TempDir,
+    /// Where its database is, if not in the directory.
+    database: Option<String>,
 }
 
 impl Installation {
     fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        Self { directory }
+        let database = None;
+        Self {
+            directory,
+            database,
+        }
+    }
+
+    /// On a database of a server.
+    fn on(database: &TestDb) -> Self {
+        Self {
+            database: Some(database.url.clone()),
+            ..Self::new()
+        }
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         command.env_clear().current_dir(self.directory.path());
+        if let Some(url) = &self.database {
+            command.env("DATABASE_URL", url);
+        }
         command
     }
 

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod bodies;
+mod budgets;
 mod cache;
 mod calls;
 mod connections;
@@ -12,11 +13,14 @@ mod framing;
 mod headers;
 mod heads;
 mod http2;
+mod journal;
 mod keep_alive;
 mod large_answers;
 mod limits;
 mod log_lines;
 mod models;
+mod overload;
+mod processes;
 mod quotas;
 mod rate_limits;
 mod routes;
@@ -26,5 +30,7 @@ mod shutdown;
 mod store_away;
 mod stream_endings;
 mod streams;
+#[cfg(feature = "tokenizer")]
+mod tokenizers;
 mod unreachable;
 mod upstream_faults;

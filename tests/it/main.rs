@@ -9,6 +9,7 @@
 mod cli;
 mod domain;
 mod gateway;
+mod ledger;
 mod provider;
 mod store;
 mod support;

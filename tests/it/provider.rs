@@ -118,12 +118,13 @@ impl Provider {
         self.shared.calls.malformed()
     }
 
-    /// Waits until it has got at least `count` requests.
+    /// Waits until it has got at least `count` calls; the gateway's asking for its models is none.
     pub async fn received(&self, count: usize) {
-        let what = format!("{count} requests at the provider");
+        let what = format!("{count} calls at the provider");
+        let is_call = |call: &&Call| call.seen.method == http::Method::POST;
         self.shared
             .calls
-            .until(&what, |calls| calls.len() >= count)
+            .until(&what, |calls| calls.iter().filter(is_call).count() >= count)
             .await;
     }
 

@@ -54,6 +54,7 @@ mod keys_of_tenants;
 mod leases;
 mod ledger_check;
 mod organisations_and_projects;
+mod refusals;
 mod schema;
 mod upgrade;
 mod usage;

@@ -6,4 +6,6 @@ pub mod db;
 pub mod h2;
 pub mod link;
 pub mod log;
+pub mod postgres;
 pub mod proxy;
+pub mod running;

@@ -2,16 +2,15 @@
 
 use serde::Serialize;
 
+use super::standing::{BudgetState, QuotaState};
 use crate::cli::limit_flags::summary;
 use crate::cli::model_list;
 use crate::cli::print::Row;
 use crate::cli::session::Session;
 use crate::domain::key::PlainKey;
-use crate::domain::limits::{Limits, TokenQuota};
-use crate::domain::quota::{BudgetKey, Unit};
-use crate::domain::tenant::{KeyId, KeyStatus, ProjectId, ScopeId};
+use crate::domain::limits::Limits;
+use crate::domain::tenant::{KeyId, KeyStatus, ProjectId};
 use crate::domain::time::Timestamp;
-use crate::store::budgets;
 use crate::store::keys::{Key, PreviousSecret};
 
 /// A key without its secret.
@@ -26,18 +25,10 @@ pub(super) struct View {
     expires_at: Option<Timestamp>,
     limits: Limits,
     quota_state: Option<QuotaState>,
+    budget_state: Option<BudgetState>,
     created_at: Timestamp,
     version: i64,
     previous_secret: Option<PreviousView>,
-}
-
-/// How a quota stands; what running calls hold is known to the gateway alone.
-#[derive(Serialize)]
-struct QuotaState {
-    used: i64,
-    held: i64,
-    remaining: i64,
-    resets_at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -65,10 +56,6 @@ pub(super) struct Deleted {
 impl View {
     pub(super) async fn of(session: &Session, key: Key) -> anyhow::Result<Self> {
         let now = session.now();
-        let quota_state = match key.limits.quota {
-            Some(quota) => Some(QuotaState::read(session, key.id, quota, now).await?),
-            None => None,
-        };
         let previous = key.previous.filter(|secret| secret.grace_until > now);
         Ok(Self {
             id: key.id,
@@ -78,8 +65,9 @@ impl View {
             project_id: key.project_id,
             models: key.models,
             expires_at: key.expires_at,
+            quota_state: QuotaState::read(session, key.id, &key.limits, now).await?,
+            budget_state: BudgetState::read(session, key.id, &key.limits, now).await?,
             limits: key.limits,
-            quota_state,
             created_at: key.created_at,
             version: key.version,
             previous_secret: previous.map(PreviousView::from),
@@ -93,9 +81,11 @@ impl View {
     fn text(&self) -> String {
         let quota = self.quota_state.as_ref();
         let quota = quota.map(|state| format!("\n  used     {} tokens", state.used));
+        let budget = self.budget_state.as_ref();
+        let budget = budget.map(|state| format!("\n  spent    {} USD", state.used_usd));
         format!(
             "Key {name} ({id})\n  shown as {display}\n  status   {status}\n  models   {models}\n  \
-             limits   {limits}{quota}\n  expires  {expires}",
+             limits   {limits}{quota}{budget}\n  expires  {expires}",
             name = self.name,
             id = self.id,
             display = self.display,
@@ -103,6 +93,7 @@ impl View {
             models = model_list::summary(self.models.as_deref()),
             limits = summary(&self.limits),
             quota = quota.unwrap_or_default(),
+            budget = budget.unwrap_or_default(),
             expires = self.expires(),
         )
     }
@@ -117,35 +108,6 @@ impl View {
     fn expires(&self) -> String {
         self.expires_at
             .map_or_else(|| "never".to_owned(), |time| time.to_string())
-    }
-}
-
-impl QuotaState {
-    async fn read(
-        session: &Session,
-        key: KeyId,
-        quota: TokenQuota,
-        now: Timestamp,
-    ) -> anyhow::Result<Self> {
-        let budget = BudgetKey {
-            scope: ScopeId::Key(key),
-            unit: Unit::Tokens,
-            period: quota.period,
-            start: quota.period.start(now),
-        };
-        let rows = budgets::current(&session.db, budget.scope, now).await?;
-        let row = rows.into_iter().find(|(found, ..)| *found == budget);
-        let row = match row {
-            Some((_, row, _)) => row,
-            // A new row begins with what was used before there was a quota: only opening it tells.
-            None => budgets::open(&session.db, &budget, Some(quota.amount), now).await?,
-        };
-        Ok(Self {
-            used: row.used,
-            held: 0,
-            remaining: quota.amount.saturating_sub(row.used).max(0),
-            resets_at: quota.period.end(now),
-        })
     }
 }
 

@@ -159,12 +159,16 @@ fn the_openai_variables_make_a_provider_only_when_none_is_configured() {
 }
 
 #[test]
-fn a_cached_price_is_the_input_price_unless_set() {
-    let config = load(&[&model("price = { input = \"2\", output = \"3\" }")], &[]).unwrap();
-    assert_eq!(
-        config.model("m").unwrap().price.unwrap().cached_input,
-        2_000_000
-    );
+fn the_prices_of_cached_input_are_the_input_price_unless_set() {
+    let price = |cached: &str| {
+        let line = format!("price = {{ input = \"2\", output = \"3\"{cached} }}");
+        let config = load(&[&model(&line)], &[]).unwrap();
+        let price = config.model("m").unwrap().price.unwrap();
+        (price.cached_input, price.cache_write)
+    };
+    assert_eq!(price(""), (2_000_000, 2_000_000));
+    let set = price(r#", cached_input = "0.2", cache_write = "2.5""#);
+    assert_eq!(set, (200_000, 2_500_000));
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn a_value_of_the_wrong_kind_is_named() {
         ("[server]\ntrusted_proxies = [\"x\"]", "trusted_proxies"),
         ("[server]\ntrusted_proxies = [1]", "trusted_proxies"),
         ("[ledger]\ndurability = \"none\"", "durability"),
+        ("[ledger]\njournal_max_bytes = 1000", "journal_max_bytes"),
         (
             "[quota]\ndefault_max_output_tokens = 0",
             "default_max_output_tokens",
@@ -118,4 +119,35 @@ fn plain_http_beyond_this_machine_is_warned_about() {
     assert_eq!(plain("http://127.0.0.1:9"), 0);
     assert_eq!(plain("http://[::1]:9"), 0);
     assert_eq!(plain("http://localhost:9"), 0);
+}
+
+#[test]
+fn what_a_model_leaves_open_is_warned_about() {
+    let declared = "max_output_tokens = 100\nprice = { input = \"1\", output = \"2\" }";
+    let entry =
+        |name, fields: &str| format!("[[models]]\nname = \"{name}\"\nprovider = \"p\"\n{fields}\n");
+    let warnings = |fields: &str| {
+        let entries = entry("m", fields) + &entry("other", declared);
+        load(&[&provider(&entries)], &[]).unwrap().warnings
+    };
+    assert!(warnings(declared).is_empty());
+    let hints = [
+        (
+            "price = { input = \"1\", output = \"2\" }",
+            "max_output_tokens",
+        ),
+        ("max_output_tokens = 100", "price"),
+    ];
+    for (fields, hint) in hints {
+        let warnings = warnings(fields);
+        assert!(
+            warnings.len() == 1 && warnings[0].contains(hint),
+            "{warnings:?}"
+        );
+    }
+    let odd = warnings(&format!("{declared}\ntokenizer = \"p50k\""));
+    assert!(odd.len() == 1 && odd[0].contains("p50k"), "{odd:?}");
+    for known in ["o200k", "cl100k", "bytes"] {
+        assert!(warnings(&format!("{declared}\ntokenizer = \"{known}\"")).is_empty());
+    }
 }

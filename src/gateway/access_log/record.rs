@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use parking_lot::Mutex;
 
-use crate::domain::tenant::{CallId, KeyId, OrganisationId};
+use crate::cache::Caller;
+use crate::domain::tenant::CallId;
 use crate::domain::usage::Charge;
 use crate::metrics::{Metrics, Observation};
 
@@ -20,7 +21,7 @@ pub struct Record {
 
 #[derive(Default)]
 struct Facts {
-    caller: Option<(OrganisationId, KeyId)>,
+    caller: Option<Arc<Caller>>,
     model: Option<String>,
     provider: Option<Arc<str>>,
     status: Option<StatusCode>,
@@ -40,6 +41,16 @@ pub enum Outcome {
     Complete,
     /// It was cut by a failure.
     Cut,
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ClientLeft => "ClientLeft",
+            Self::Complete => "Complete",
+            Self::Cut => "Cut",
+        }
+    }
 }
 
 /// The line, written when it is dropped: by the end of the body or by whatever prevented one. The
@@ -65,8 +76,8 @@ impl Record {
     }
 
     /// The key proved right.
-    pub fn caller(&self, organisation: OrganisationId, key: KeyId) {
-        self.facts.lock().caller = Some((organisation, key));
+    pub fn caller(&self, caller: &Arc<Caller>) {
+        self.facts.lock().caller = Some(Arc::clone(caller));
     }
 
     /// The call was routed.
@@ -117,7 +128,7 @@ impl Record {
             duration,
         });
         let charge = facts.charge.as_ref();
-        let (organisation, key) = facts.caller.unzip();
+        let caller = facts.caller.as_deref();
         tracing::event!(
             target: "tollgate::access",
             tracing::Level::INFO,
@@ -126,17 +137,17 @@ impl Record {
                 http.route = self.route,
                 http.status = facts.status.map(|status| status.as_u16()),
                 error.code = facts.code,
-                organisation.id = organisation.map(display),
-                key.id = key.map(display),
+                organisation.id = caller.map(|caller| &*caller.names.organisation),
+                key.id = caller.map(|caller| &*caller.names.key),
                 call.model = facts.model.as_deref(),
                 call.provider = facts.provider.as_deref(),
                 tokens.input = charge.map(|charge| charge.usage.input),
                 tokens.output = charge.map(|charge| charge.usage.output),
                 tokens.charged = charge.map(|charge| charge.tokens),
-                tokens.source = charge.map(|charge| debug(charge.source)),
+                tokens.source = charge.map(|charge| charge.source.name()),
                 first_byte_ms = facts.first_byte.map(millis),
                 duration_ms = millis(duration),
-                outcome = debug(facts.outcome),
+                outcome = facts.outcome.name(),
             },
             "call"
         );

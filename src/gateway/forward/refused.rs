@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::header::{HeaderMap, RETRY_AFTER};
 use http::{Response, StatusCode, response};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use memchr::memmem;
 
+use super::UpstreamBody;
 use crate::gateway::refusal::Refusal;
 use crate::providers::Provider;
 
@@ -27,7 +27,7 @@ pub(super) struct Refused {
 
 impl Refused {
     /// Reads what there is to it.
-    pub(super) async fn read(response: Response<Incoming>) -> Self {
+    pub(super) async fn read(response: Response<UpstreamBody>) -> Self {
         let (head, body) = response.into_parts();
         if super::is_encoded(&head.headers) {
             return Self { head, body: None };

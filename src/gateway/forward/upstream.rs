@@ -1,26 +1,39 @@
-//! The one way to a provider: hyper-util's pooled client, HTTP/1.1 and h2, TLS by rustls. Connecting
-//! and silence have deadlines, whole answers have none: a total timeout would cut long streams.
+//! The one way to a provider: kept connections of HTTP/1.1 and h2, TLS by rustls. Connecting and
+//! silence have deadlines, whole answers have none: a total timeout would cut long streams.
 //! Redirects are not followed, nothing is decompressed, no cookie is kept, no proxy is used.
+//!
+//! A connection of HTTP/1.1 is driven by the call that uses it, within that call's own task: no task,
+//! channel or switch of its own. Calls of h2 share a connection, which therefore has a task.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use parking_lot::Mutex;
 
-use super::connect::Connect;
+mod body;
+mod connect;
+mod http1;
+mod http2;
+mod origin;
+mod relay;
+
+pub use body::UpstreamBody;
+
+use connect::Connect;
+use origin::{Found, Origin};
 
 /// The longest silence within an answer: reasoning models think for minutes.
 pub const IDLE: Duration = Duration::from_mins(5);
 
-/// Below what providers' load balancers keep, so that the pool seldom hands out a closed connection.
-const POOL_IDLE: Duration = Duration::from_secs(50);
-
 /// See the module.
-pub struct Upstream(Client<Connect, Full<Bytes>>);
+pub struct Upstream {
+    connect: Connect,
+    /// As few as there are providers.
+    origins: Mutex<Vec<Arc<Origin>>>,
+}
 
 /// How far a call came that has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,39 +51,76 @@ pub enum SendError {
 #[error("TLS towards providers cannot be set up")]
 pub struct TlsError(#[from] rustls::Error);
 
+/// What is sent to providers.
+type Outgoing = Request<Full<Bytes>>;
+
+/// A call that was not answered.
+enum Unanswered {
+    /// Its connection had closed before any byte was taken: it can go by another.
+    Unsent(Box<Outgoing>),
+    /// It failed.
+    Failed(hyper::Error),
+}
+
 impl Upstream {
-    /// A client with an empty pool. It trusts the machine's certificates and Mozilla's.
+    /// No connection yet. It trusts the machine's certificates and Mozilla's.
     pub fn new() -> Result<Self, TlsError> {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(Connect::new()?);
-        Ok(Self(client))
+        Ok(Self {
+            connect: Connect::new()?,
+            origins: Mutex::default(),
+        })
     }
 
-    /// Sends `request` and waits for the head of its answer.
-    pub async fn send(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, SendError> {
-        self.0.request(request).await.map_err(|error| {
-            tracing::debug!(error = chain(&error), "a provider did not answer");
-            classify(&error)
+    /// Sends `request` and waits for the head of its answer. A kept connection that proves closed
+    /// before it took a byte is replaced.
+    pub async fn send(&self, mut request: Outgoing) -> Result<Response<UpstreamBody>, SendError> {
+        let origin = self.origin(request.uri());
+        while let Some(kept) = origin.take() {
+            request = match kept.send(request).await {
+                Ok(response) => return Ok(response),
+                Err(Unanswered::Unsent(request)) => *request,
+                Err(Unanswered::Failed(error)) => return Err(classify(&error)),
+            };
+        }
+        // Boxed, because a call seldom needs it and its future is large.
+        let fresh = Box::pin(self.open(&origin)).await?;
+        match fresh.send(request).await {
+            Ok(response) => Ok(response),
+            Err(Unanswered::Unsent(_)) => Err(SendError::NotSent),
+            Err(Unanswered::Failed(error)) => Err(classify(&error)),
+        }
+    }
+
+    /// Where `uri` leads, remembered.
+    fn origin(&self, uri: &Uri) -> Arc<Origin> {
+        let mut origins = self.origins.lock();
+        if let Some(known) = origins.iter().find(|origin| origin.is_of(uri)) {
+            return Arc::clone(known);
+        }
+        let origin = Arc::new(Origin::of(uri));
+        origins.push(Arc::clone(&origin));
+        origin
+    }
+
+    async fn open(&self, origin: &Arc<Origin>) -> Result<Found, SendError> {
+        let connection = self.connect.connect(origin.address()).await;
+        let connection = connection.map_err(|error| {
+            tracing::debug!(error = chain(&*error), "a provider was not reached");
+            SendError::NotSent
+        })?;
+        origin.begin(connection).await.map_err(|error| {
+            tracing::debug!(error = chain(&error), "a provider's connection broke");
+            SendError::NotSent
         })
     }
 }
 
-fn classify(error: &Error) -> SendError {
-    if error.is_connect() {
-        return SendError::NotSent;
+fn classify(error: &hyper::Error) -> SendError {
+    tracing::debug!(error = chain(error), "a provider did not answer");
+    if error.is_parse() || error.is_parse_too_large() {
+        return SendError::Senseless;
     }
-    let source = std::error::Error::source(error);
-    match source.and_then(|source| source.downcast_ref::<hyper::Error>()) {
-        Some(error) if error.is_parse() || error.is_parse_too_large() => SendError::Senseless,
-        // The pool's connection had closed, and so had the one that replaced it.
-        Some(error) if error.is_canceled() => SendError::NotSent,
-        _ => SendError::Broken,
-    }
+    SendError::Broken
 }
 
 /// The causes of `error`; hyper's hold addresses, but no header and no body.
@@ -84,3 +134,6 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::Endpoint;
 use super::fields::{Fields, has_lone_surrogate, span};
-use super::parts::{self, NonText};
+use super::parts;
 use crate::gateway::refusal::Refusal;
 
 /// More than any model gives; keeps products far from overflow.
@@ -71,7 +71,7 @@ impl CallFacts {
             return Err(Refusal::InvalidJson);
         }
         let (model, model_span) = model(&fields, body)?;
-        let NonText { parts, bytes } = parts::of(&fields);
+        let not_text = parts::of(&fields);
         let facts = Self {
             model,
             model_span,
@@ -82,8 +82,8 @@ impl CallFacts {
             cap: None,
             cap_field: None,
             null_caps: Vec::new(),
-            text_bytes: count(body.len()) - bytes,
-            parts,
+            text_bytes: count(body.len() - not_text.bytes()),
+            parts: not_text.parts,
             is_open_ended: parts::is_open_ended(&fields),
         };
         match endpoint {

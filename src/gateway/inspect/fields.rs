@@ -34,6 +34,7 @@ const READ: [&str; 15] = [
 ];
 
 /// The fields of one object, in order.
+#[derive(Default)]
 pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 #[derive(serde::Deserialize)]

@@ -9,11 +9,12 @@ use super::fields::Fields;
 
 /// Texts that hint at a part that is no text; `\u` because a name may be written with escapes.
 const HINTS: [&str; 5] = ["image", "audio", "file", "video", "\\u"];
-/// Parts that are no text, and the bytes they take in the body.
+/// Parts that are no text.
 #[derive(Default)]
-pub(super) struct NonText {
+pub(super) struct NonText<'a> {
     pub(super) parts: i64,
-    pub(super) bytes: i64,
+    /// Those whose bytes say nothing about their tokens, as they stand in the body.
+    pub(super) raw: Vec<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -29,7 +30,7 @@ struct Kind<'a> {
 }
 
 /// The parts of a chat's messages that are no text.
-pub(super) fn of(fields: &Fields) -> NonText {
+pub(super) fn of<'a>(fields: &Fields<'a>) -> NonText<'a> {
     let Some(messages) = fields.get("messages") else {
         return NonText::default();
     };
@@ -48,8 +49,13 @@ pub(super) fn of(fields: &Fields) -> NonText {
     }
 }
 
-impl NonText {
-    fn and(self, content: &RawValue) -> Self {
+impl<'a> NonText<'a> {
+    /// The bytes that `raw` takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.raw.iter().map(|part| part.len()).sum()
+    }
+
+    fn and(self, content: &'a RawValue) -> Self {
         let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(content.get()) else {
             return self; // plain text
         };
@@ -57,18 +63,16 @@ impl NonText {
     }
 
     /// A part of an unknown kind may hold text all the same, so its bytes stay with the text.
-    fn and_part(self, part: &RawValue) -> Self {
+    fn and_part(mut self, part: &'a RawValue) -> Self {
         let kind = serde_json::from_str::<Kind>(part.get());
         let kind = kind.as_ref().map_or("", |kind| kind.r#type.as_ref());
-        let bytes = match kind {
+        match kind {
             "text" | "refusal" => return self,
-            "image_url" | "input_audio" | "file" | "video_url" => length(part.get()),
-            _ => 0,
-        };
-        Self {
-            parts: self.parts + 1,
-            bytes: self.bytes + bytes,
+            "image_url" | "input_audio" | "file" | "video_url" => self.raw.push(part.get()),
+            _ => {}
         }
+        self.parts += 1;
+        self
     }
 
     /// For messages of an unknown shape: as many parts as they could hold, and every byte as text.
@@ -76,7 +80,7 @@ impl NonText {
         let objects = memchr::memchr_iter(b'{', messages.as_bytes()).count();
         Self {
             parts: i64::try_from(objects).unwrap_or(i64::MAX),
-            bytes: 0,
+            raw: Vec::new(),
         }
     }
 }
@@ -107,17 +111,13 @@ pub(super) fn prompts(fields: &Fields) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX).max(1)
 }
 
-fn length(text: &str) -> i64 {
-    i64::try_from(text.len()).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn non_text(body: &str) -> (i64, i64) {
+    fn non_text(body: &str) -> (i64, usize) {
         let found = of(&Fields::read(body.as_bytes(), "").unwrap());
-        (found.parts, found.bytes)
+        (found.parts, found.bytes())
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
         let body = format!(
             r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"hi"}},{image}]}}]}}"#
         );
-        assert_eq!(non_text(&body), (1, i64::try_from(image.len()).unwrap()));
+        assert_eq!(non_text(&body), (1, image.len()));
     }
 
     #[test]

@@ -4,15 +4,21 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
+use crate::gateway::capacity::Weight;
 use crate::gateway::refusal::Refusal;
 
-/// The whole body, if it has at most `limit` bytes.
-pub(super) async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
+/// The whole body, if it has at most `limit` bytes and there is room for its `weight`.
+pub(super) async fn whole(
+    mut body: Body,
+    limit: usize,
+    weight: &mut Weight,
+) -> Result<Bytes, Refusal> {
     let Some(first) = next(&mut body).await? else {
         return Ok(Bytes::new());
     };
     // Before the next piece is waited for: it may never come.
     let first = within(first, limit)?;
+    weight.add(first.len())?;
     let Some(second) = next(&mut body).await? else {
         return Ok(first);
     };
@@ -22,6 +28,7 @@ pub(super) async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Refusal
         if all.len() + bytes.len() > limit {
             return Err(Refusal::RequestTooLarge(limit));
         }
+        weight.add(bytes.len())?;
         all.extend_from_slice(&bytes);
         piece = next(&mut body).await?;
     }

@@ -4,12 +4,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -18,26 +17,33 @@ use super::scanner::Scanner;
 use super::tab::Tab;
 use super::unattended::{Unattended, Watch};
 use crate::gateway::answer::Cut;
-use crate::gateway::forward::IDLE;
+use crate::gateway::forward::{IDLE, UpstreamBody};
 use crate::gateway::refusal::Refusal;
+use crate::killpoint::{self, Killpoint};
+use crate::ledger::{Keeping, Unavailable};
 use crate::lifecycle::Lifecycle;
 
+/// How often a stream that waits is looked at: how far it came is written down, and silence counted.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// No stream runs much longer.
 const LONGEST: Duration = Duration::from_hours(1);
 const OK: u16 = 200;
 
 /// See the module.
 pub struct MeteredBody {
-    upstream: Option<Incoming>,
+    upstream: Option<UpstreamBody>,
     scanner: Scanner,
     tab: Option<Tab>,
     joined: Joined,
+    /// The end, which the client may not see before its call's record is safe.
+    held_back: Option<(Keeping, Bytes)>,
     /// Output tokens at which the stream is cut.
     overrun: Option<i64>,
     began: Instant,
     /// Whether anything came since the timer was set: cheaper than a look at the clock a frame.
     is_heard: bool,
-    idle: Option<Pin<Box<Sleep>>>,
+    silence: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     patience: Option<Duration>,
     lifecycle: Arc<Lifecycle>,
@@ -45,7 +51,7 @@ pub struct MeteredBody {
 
 impl MeteredBody {
     pub(super) fn new(
-        upstream: Incoming,
+        upstream: UpstreamBody,
         tab: Tab,
         hides_usage: bool,
         overrun: Option<i64>,
@@ -57,10 +63,12 @@ impl MeteredBody {
             scanner: Scanner::new(hides_usage),
             tab: Some(tab),
             joined: Joined::default(),
+            held_back: None,
             overrun,
             began: Instant::now(),
             is_heard: false,
-            idle: None,
+            silence: Duration::ZERO,
+            timer: None,
             stop: Box::pin(lifecycle.stopped()),
             patience,
             lifecycle,
@@ -69,6 +77,11 @@ impl MeteredBody {
 
     /// Takes the next frame in; `Pending` only if there is nothing to do before it comes.
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A provider that never pauses would never come to its deadlines.
+        if self.upstream.is_some() && self.lifecycle.is_stopped() {
+            self.fail(&Refusal::ShuttingDown);
+            return Poll::Ready(());
+        }
         let Some(upstream) = &mut self.upstream else {
             return Poll::Ready(());
         };
@@ -89,10 +102,18 @@ impl MeteredBody {
             tab.saw_byte();
         }
         let passed = self.scanner.pass(bytes);
+        let seen = self.scanner.seen();
+        if seen.is_done {
+            self.settle(passed);
+            return;
+        }
+        let delivered = seen.delivered();
         self.joined.push(passed);
-        if self.scanner.seen().is_done {
-            self.settle();
-        } else if self.is_overrun() {
+        if let Some(tab) = &mut self.tab {
+            tab.saw_tokens(delivered);
+        }
+        killpoint::reach(Killpoint::MidStream);
+        if self.overrun.is_some_and(|most| delivered > most) {
             self.cut_short();
         }
     }
@@ -101,12 +122,12 @@ impl MeteredBody {
     /// the end: most clients would take the half for the whole.
     fn ended(&mut self) {
         let rest = self.scanner.finish();
-        self.joined.push(rest);
         let seen = self.scanner.seen();
         if seen.is_done || seen.is_finished || seen.is_failed {
-            self.settle();
+            self.settle(rest);
             self.upstream = None;
         } else {
+            self.joined.push(rest);
             self.fail(&Refusal::UpstreamInvalidResponse);
         }
     }
@@ -115,7 +136,7 @@ impl MeteredBody {
     fn broke(&mut self) {
         let seen = self.scanner.seen();
         if seen.is_done || seen.is_failed {
-            self.settle();
+            self.settle(Bytes::new());
             self.upstream = None;
         } else {
             self.fail(&Refusal::UpstreamInvalidResponse);
@@ -127,32 +148,73 @@ impl MeteredBody {
             self.fail(&Refusal::ShuttingDown);
             return Poll::Ready(());
         }
-        let idle = || Box::pin(tokio::time::sleep(IDLE));
+        let timer = || Box::pin(tokio::time::sleep(LOOK_EVERY));
         while self
-            .idle
-            .get_or_insert_with(idle)
+            .timer
+            .get_or_insert_with(timer)
             .as_mut()
             .poll(cx)
             .is_ready()
         {
-            self.idle = None;
-            if !std::mem::take(&mut self.is_heard) {
-                self.fail(&Refusal::UpstreamTimeout);
-                return Poll::Ready(());
-            }
-            if self.began.elapsed() > LONGEST {
-                self.cut_short();
+            self.timer = None;
+            if self.look() {
                 return Poll::Ready(());
             }
         }
         Poll::Pending
     }
 
-    fn settle(&mut self) {
-        let ending = self.scanner.ending();
-        if let Some(tab) = self.tab.take() {
-            tab.settle(ending, OK);
+    /// Looks at a stream that waits; whether that ended it.
+    fn look(&mut self) -> bool {
+        let delivered = self.scanner.seen().delivered();
+        if let Some(tab) = &mut self.tab {
+            tab.note_progress(delivered);
         }
+        self.silence = if std::mem::take(&mut self.is_heard) {
+            Duration::ZERO
+        } else {
+            self.silence + LOOK_EVERY
+        };
+        if self.silence >= IDLE {
+            self.fail(&Refusal::UpstreamTimeout);
+            return true;
+        }
+        let is_endless = self.began.elapsed() > LONGEST;
+        if is_endless {
+            self.cut_short();
+        }
+        is_endless
+    }
+
+    /// The call is over; `last` is what the client sees the end by.
+    fn settle(&mut self, last: Bytes) {
+        let ending = self.scanner.ending();
+        let keeping = self.tab.take().and_then(|tab| tab.settle(ending, OK));
+        self.end(keeping, last);
+    }
+
+    fn end(&mut self, keeping: Option<Keeping>, last: Bytes) {
+        match keeping {
+            Some(keeping) => self.held_back = Some((keeping, last)),
+            None => self.joined.push(last),
+        }
+    }
+
+    /// Lets the end out once the call's record is safe; without one the client must not see it.
+    fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((keeping, _)) = &mut self.held_back else {
+            return Poll::Ready(());
+        };
+        let kept = ready!(keeping.as_mut().poll(cx));
+        let last = self.held_back.take().map(|(_, last)| last);
+        if let Err(Unavailable) = kept {
+            self.upstream = None;
+            let event = format!("\n\n{}", Refusal::Unrecorded.event());
+            self.joined.push(event.into());
+        } else {
+            self.joined.push(last.unwrap_or_default());
+        }
+        Poll::Ready(())
     }
 
     /// Ends the stream with an error event and without `[DONE]`.
@@ -160,14 +222,10 @@ impl MeteredBody {
         self.upstream = None;
         // After `[DONE]` nothing is missing, and nothing may follow.
         if let Some(tab) = self.tab.take() {
-            tab.fail(self.scanner.ending(), refusal);
-            self.last_words(&refusal.event());
+            let keeping = tab.fail(self.scanner.ending(), refusal);
+            let last = self.last_words(&refusal.event());
+            self.end(keeping, last);
         }
-    }
-
-    fn is_overrun(&self) -> bool {
-        let delivered = self.scanner.seen().delivered();
-        self.overrun.is_some_and(|most| delivered > most)
     }
 
     /// The provider does not stop where it was told to: the client gets what it asked for.
@@ -175,17 +233,19 @@ impl MeteredBody {
         const LENGTH: &str = "data: {\"id\":\"\",\"object\":\"chat.completion.chunk\",\"created\":0,\
             \"model\":\"\",\"choices\":[{\"index\":0,\"delta\":{},\"text\":\"\",\
             \"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n";
-        self.settle();
         self.upstream = None;
-        self.last_words(LENGTH);
+        if self.tab.is_some() {
+            let last = self.last_words(LENGTH);
+            self.settle(last);
+        }
     }
 
-    /// Adds `events` as the last ones, between two events even if the provider stopped within one.
-    fn last_words(&mut self, events: &str) {
-        if !self.scanner.is_at_boundary() {
-            self.joined.push(Bytes::from_static(b"\n\n"));
+    /// `events` as the last ones, between two events even if the provider stopped within one.
+    fn last_words(&self, events: &str) -> Bytes {
+        if self.scanner.is_at_boundary() {
+            return Bytes::copy_from_slice(events.as_bytes());
         }
-        self.joined.push(Bytes::copy_from_slice(events.as_bytes()));
+        format!("\n\n{events}").into()
     }
 }
 
@@ -199,22 +259,25 @@ impl Body for MeteredBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let this = self.get_mut();
         loop {
-            let is_over = this.upstream.is_none();
+            if this.joined.len() == 0 {
+                ready!(this.poll_kept(cx));
+            }
+            let is_over = this.upstream.is_none() || this.held_back.is_some();
             if is_over || this.joined.len() >= JOINED {
                 let frame = this.joined.take().map(|bytes| Ok(Frame::data(bytes)));
                 return Poll::Ready(frame);
             }
             if this.poll_upstream(cx).is_pending() {
-                return match this.joined.wait(cx) {
-                    Poll::Ready(bytes) => Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes)))),
-                    Poll::Pending => Poll::Pending,
+                return match this.joined.take() {
+                    Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                    None => Poll::Pending,
                 };
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.upstream.is_none() && self.joined.len() == 0
+        self.upstream.is_none() && self.joined.len() == 0 && self.held_back.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

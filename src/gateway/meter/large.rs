@@ -4,12 +4,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::tab::Tab;
@@ -17,8 +16,9 @@ use super::unattended::{Unattended, Watch};
 use super::usage;
 use crate::domain::usage::Ending;
 use crate::gateway::answer::Cut;
-use crate::gateway::forward::IDLE;
+use crate::gateway::forward::{IDLE, UpstreamBody};
 use crate::gateway::refusal::Refusal;
+use crate::ledger::{Keeping, Unavailable};
 use crate::lifecycle::Lifecycle;
 
 /// Providers write usage behind what it is for, so it is in the last bytes.
@@ -28,9 +28,11 @@ const TAIL: usize = 16 * 1024;
 pub struct LargeBody {
     /// What was collected before it proved too large.
     collected: Bytes,
-    upstream: Option<Incoming>,
+    upstream: Option<UpstreamBody>,
     tail: Tail,
     tab: Option<Tab>,
+    /// What the client may not see the end before.
+    keeping: Option<Keeping>,
     status: u16,
     idle: Pin<Box<Sleep>>,
     patience: Duration,
@@ -48,7 +50,7 @@ impl LargeBody {
     /// `collected` and then the rest of `upstream`, read on for `patience` if the client leaves.
     pub(super) fn new(
         collected: Bytes,
-        upstream: Incoming,
+        upstream: UpstreamBody,
         (tab, status): (Tab, u16),
         patience: Duration,
         lifecycle: Arc<Lifecycle>,
@@ -60,6 +62,7 @@ impl LargeBody {
             upstream: Some(upstream),
             tail,
             tab: Some(tab),
+            keeping: None,
             status,
             idle: Box::pin(tokio::time::sleep(IDLE)),
             patience,
@@ -75,14 +78,15 @@ impl LargeBody {
     fn ended(&mut self) {
         self.upstream = None;
         if let Some(tab) = self.tab.take() {
-            tab.settle(self.tail.ending(), self.status);
+            self.keeping = tab.settle(self.tail.ending(), self.status);
         }
     }
 
     fn cut(&mut self, refusal: &Refusal) -> Cut {
         self.upstream = None;
         if let Some(tab) = self.tab.take() {
-            tab.fail(self.tail.ending(), refusal);
+            // The connection breaks: nobody takes that for the end.
+            let _ = tab.fail(self.tail.ending(), refusal);
         }
         Cut
     }
@@ -120,11 +124,18 @@ impl Body for LargeBody {
                 Poll::Ready(None) => this.ended(),
             }
         }
-        Poll::Ready(None)
+        match &mut this.keeping {
+            Some(keeping) => {
+                let kept = ready!(keeping.as_mut().poll(cx));
+                this.keeping = None;
+                Poll::Ready(kept.err().map(|Unavailable| Err(Cut)))
+            }
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.upstream.is_none() && self.collected.is_empty()
+        self.upstream.is_none() && self.collected.is_empty() && self.keeping.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -160,10 +171,14 @@ impl Watch for Tail {
 
     fn finish(&mut self) {}
 
+    fn delivered(&self) -> i64 {
+        i64::try_from(self.length.div_ceil(4)).unwrap_or(i64::MAX)
+    }
+
     fn ending(&self) -> Ending {
         Ending::Ran {
             usage: usage::at_end(&self.last),
-            delivered: i64::try_from(self.length.div_ceil(4)).unwrap_or(i64::MAX),
+            delivered: self.delivered(),
         }
     }
 }

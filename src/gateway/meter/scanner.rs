@@ -225,6 +225,10 @@ impl Watch for Scanner {
         Self::finish(self);
     }
 
+    fn delivered(&self) -> i64 {
+        self.seen.delivered()
+    }
+
     fn ending(&self) -> Ending {
         Ending::Ran {
             usage: self.seen.usage,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::tab::Tab;
 use crate::domain::usage::Ending;
+use crate::gateway::forward::UpstreamBody;
 
 /// Reads an answer for its cost.
 pub(super) trait Watch {
@@ -18,6 +18,8 @@ pub(super) trait Watch {
     fn is_over(&self) -> bool;
     /// No more pieces come.
     fn finish(&mut self);
+    /// About how many output tokens were seen.
+    fn delivered(&self) -> i64;
     /// What is to be charged after what was seen.
     fn ending(&self) -> Ending;
 }
@@ -40,12 +42,15 @@ impl<W: Watch> Unattended<W> {
     }
 
     /// Reads on for as long as `patience` lasts, then settles.
-    pub(super) async fn read(mut self, mut upstream: Incoming, patience: Duration) {
-        let watch = &mut self.watch;
+    pub(super) async fn read(mut self, mut upstream: UpstreamBody, patience: Duration) {
+        let (watch, tab) = (&mut self.watch, &mut self.tab);
         let reading = async {
             while let Some(Ok(frame)) = upstream.frame().await {
                 if let Ok(bytes) = frame.into_data() {
                     watch.see(bytes);
+                    if let Some(tab) = tab {
+                        tab.saw_tokens(watch.delivered());
+                    }
                 }
                 if watch.is_over() {
                     break;

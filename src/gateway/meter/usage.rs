@@ -37,14 +37,20 @@ struct RawUsage {
     prompt_tokens: Count,
     completion_tokens: Count,
     total_tokens: Count,
-    prompt_tokens_details: Option<Details>,
-    completion_tokens_details: Option<Details>,
+    prompt_tokens_details: Option<OfPrompt>,
+    completion_tokens_details: Option<OfCompletion>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Details {
+struct OfPrompt {
     cached_tokens: Count,
+    cache_write_tokens: Count,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OfCompletion {
     reasoning_tokens: Count,
 }
 
@@ -132,20 +138,15 @@ fn parse(raw: &RawValue) -> Option<Usage> {
         return None;
     }
     let [input, output, total] = counts.map(Count::get);
+    let of_prompt = raw.prompt_tokens_details.unwrap_or_default();
+    let of_completion = raw.completion_tokens_details.unwrap_or_default();
     Some(Usage {
         input,
         output,
         total,
-        cached_input: raw
-            .prompt_tokens_details
-            .unwrap_or_default()
-            .cached_tokens
-            .get(),
-        reasoning: raw
-            .completion_tokens_details
-            .unwrap_or_default()
-            .reasoning_tokens
-            .get(),
+        cached_input: of_prompt.cached_tokens.get(),
+        cache_write: of_prompt.cache_write_tokens.get(),
+        reasoning: of_completion.reasoning_tokens.get(),
     })
 }
 
@@ -186,13 +187,14 @@ mod tests {
     #[test]
     fn usage_is_read_with_its_details() {
         let body = r#"{"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,
-            "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},
+            "prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2,"audio_tokens":0},
             "completion_tokens_details":{"reasoning_tokens":3},"queue_time":0.1}}"#;
         let expected = Usage {
             input: 10,
             output: 5,
             total: 15,
             cached_input: 4,
+            cache_write: 2,
             reasoning: 3,
         };
         assert_eq!(usage(body), Some(expected));

@@ -7,14 +7,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::Response;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::large::LargeBody;
 use super::tab::Tab;
 use super::usage;
 use crate::domain::usage::Ending;
 use crate::gateway::answer::Answer;
-use crate::gateway::forward::IDLE;
+use crate::gateway::forward::{IDLE, UpstreamBody};
 use crate::gateway::refusal::Refusal;
 use crate::lifecycle::Lifecycle;
 
@@ -35,7 +34,7 @@ enum Read {
 
 /// Collects, checks and settles.
 pub(super) async fn meter(
-    response: Response<Incoming>,
+    response: Response<UpstreamBody>,
     mut tab: Tab,
     patience: Duration,
     lifecycle: Arc<Lifecycle>,
@@ -50,24 +49,24 @@ pub(super) async fn meter(
             return Ok(super::answer(head, Answer::Large(Box::new(large))));
         }
         Err(refusal) => {
-            tab.fail(WASTED, &refusal);
+            super::kept(tab.fail(WASTED, &refusal)).await?;
             return Err(refusal);
         }
     };
     let Some(document) = usage::of_document(&read) else {
         let refusal = Refusal::UpstreamInvalidResponse;
-        tab.fail(WASTED, &refusal);
+        super::kept(tab.fail(WASTED, &refusal)).await?;
         return Err(refusal);
     };
     let ending = Ending::Ran {
         usage: document.usage,
         delivered: document.delivered,
     };
-    tab.settle(ending, status);
+    super::kept(tab.settle(ending, status)).await?;
     Ok(super::answer(head, Answer::full(read)))
 }
 
-async fn collect(body: &mut Incoming) -> Result<Read, Refusal> {
+async fn collect(body: &mut UpstreamBody) -> Result<Read, Refusal> {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(piece) = next(body).await? {
@@ -87,7 +86,7 @@ async fn collect(body: &mut Incoming) -> Result<Read, Refusal> {
     Ok(Read::All(read))
 }
 
-async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
+async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, Refusal> {
     loop {
         let waiting = tokio::time::timeout(IDLE, body.frame()).await;
         let frame = match waiting.map_err(|_| Refusal::UpstreamTimeout)? {

@@ -11,6 +11,7 @@ const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
 const BUSY: &str = "service_unavailable_error";
 const SOON: Retry = Retry::After(Duration::from_secs(1));
+const LATER: Retry = Retry::After(Duration::from_secs(30));
 
 impl Refusal {
     /// This refusal's row: keys first, then what the request got wrong, limits, the provider, us.
@@ -54,6 +55,14 @@ impl Refusal {
                     "The model `{model}` does not exist or you do not have access to it. \
                      `GET /v1/models` lists what this key may call."
                 )),
+            Self::ModelUnpriced { model, scope } => {
+                Row::new(403, "permission_error", "model_unpriced")
+                    .about("model")
+                    .says(format!(
+                        "This {scope} has a budget in USD, and the model `{model}` has no price. \
+                         Ask the operator of this gateway to declare one, or use another model."
+                    ))
+            }
             Self::NotFound => Row::new(404, INVALID, "not_found").says(
                 "There is nothing here. Served are POST /v1/chat/completions, \
                  POST /v1/completions, POST /v1/embeddings, GET /v1/models and \
@@ -99,23 +108,21 @@ impl Refusal {
                     ))
                     .retry(if *limit == 0 { Retry::Never } else { SOON })
             }
-            Self::QuotaHeld { scope } => Row::new(429, "requests", "quota_held")
+            Self::QuotaHeld { budget, is_lost } => Row::new(429, "requests", "quota_held")
                 .says(format!(
-                    "The rest of this {scope}'s quota is held by calls that are still running. \
-                     Try again shortly."
+                    "The rest of this {}'s quota of {} is held by calls that are still running. \
+                     Try again shortly.",
+                    budget.scope, budget.limit,
                 ))
-                .retry(SOON),
-            Self::QuotaExhausted {
-                scope,
-                limit,
-                resets_at,
-            } => {
-                let until = resets_at
-                    .as_ref()
-                    .map(|at| format!(" It starts anew at {at}."));
+                .retry(if *is_lost { LATER } else { SOON }),
+            Self::QuotaExhausted { budget } => {
+                let until = budget.resets_at;
+                let until = until.map(|at| format!(" It starts anew at {at}."));
                 Row::new(429, "insufficient_quota", "insufficient_quota").says(format!(
-                    "This {scope} has used up its quota of {limit}, or this call needs more \
+                    "This {} has used up its quota of {}, or this call needs more \
                      than is left.{} Ask whoever manages it to raise the quota.",
+                    budget.scope,
+                    budget.limit,
                     until.unwrap_or_default(),
                 ))
             }
@@ -170,6 +177,10 @@ impl Refusal {
                      Try again shortly.",
                 )
                 .retry(SOON),
+            Self::Unrecorded => Row::new(502, SERVER, "ledger_unavailable").says(
+                "The call ran, but what it used cannot be recorded at the moment, \
+                 so its answer is not given out.",
+            ),
             Self::ShuttingDown => Row::new(503, BUSY, "shutting_down")
                 .says("This gateway is stopping. Try again; another one will answer.")
                 .retry(SOON),

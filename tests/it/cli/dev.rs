@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Installation;
-use super::running::Running;
+use crate::support::running::Running;
 
 /// Pastes `line` into a shell.
 fn paste(line: &str) -> String {

@@ -26,6 +26,10 @@ fn a_new_key_has_its_documented_form() {
             "1000",
             "--quota-period",
             "month",
+            "--budget",
+            "25",
+            "--budget-period",
+            "day",
             "--expires",
             "2999-01-01T00:00:00Z",
         ],
@@ -40,9 +44,14 @@ fn a_new_key_has_its_documented_form() {
         json!({
             "requests_per_minute": 60, "tokens_per_minute": null, "requests_per_day": null,
             "concurrency": null, "quota": {"unit": "tokens", "amount": 1000, "period": "month"},
+            "budget": {"amount_usd": "25.00", "period": "day"},
         })
     );
     assert_eq!(key["quota_state"]["remaining"], 1000);
+    assert_eq!(key["budget_state"]["used_usd"], "0.00");
+    assert_eq!(key["budget_state"]["held_usd"], "0.00");
+    assert_eq!(key["budget_state"]["remaining_usd"], "25.00");
+    assert!(key["budget_state"]["resets_at"].is_string());
     assert_eq!(key["expires_at"], "2999-01-01T00:00:00Z");
     assert_eq!(key["previous_secret"], json!(null));
     assert_eq!(

@@ -4,14 +4,16 @@ use std::time::{Duration, Instant};
 
 use tollgate::domain::key::PlainKey;
 use tollgate::domain::limits::Limits;
+use tollgate::domain::quota::Period;
 use tollgate::domain::time::Clock;
 use tollgate::store::Db;
 use tollgate::store::keys::{self, KeyPatch};
 use tollgate::store::projects::{self, ProjectPatch};
+use tollgate::store::refusals;
 
-use super::limits::at_once;
+use super::limits::{at_once, quota};
 use crate::provider::{Usage, completion};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, TestKey};
 use crate::support::client::{CHAT, chat_body};
 
 fn a_minute(requests: u32) -> Limits {
@@ -28,7 +30,7 @@ fn tokens_a_minute(tokens: u32) -> Limits {
     }
 }
 
-async fn edit(app: &TestApp, key: &crate::support::app::TestKey, limits: Limits) {
+async fn edit(app: &TestApp, key: &TestKey, limits: Limits) {
     let patch = KeyPatch {
         limits: Some(limits),
         ..KeyPatch::default()
@@ -231,4 +233,36 @@ async fn refusals_are_counted_by_code_and_are_no_calls() {
     })
     .await;
     assert_eq!(app.booked(1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_last_refusals_of_a_key_name_the_limit_and_when_it_frees_up() {
+    let app = TestApp::start().await;
+    let key = app.limited_key(a_minute(1)).await;
+    app.client.chat(&key.secret).await;
+    let refused = app.client.chat(&key.secret).await;
+    let spent = app.limited_key(quota(5)).await;
+    app.client.chat(&spent.secret).await;
+    let last = async |key: &TestKey| {
+        app.until("a refusal is written", async || {
+            let last = refusals::last(app.db(), app.organisation.id, key.id).await;
+            last.unwrap().pop()
+        })
+        .await
+    };
+    let row = last(&key).await;
+    assert_eq!(
+        Some(row.id.to_string().as_str()),
+        refused.header("x-request-id")
+    );
+    assert_eq!(row.code, "rate_limit_exceeded");
+    assert_eq!(row.scope.as_deref(), Some("key"));
+    assert_eq!(row.rule.as_deref(), Some("requests_per_minute"));
+    assert_eq!(row.amount, Some(1));
+    let wait = row.frees_at.unwrap().since(row.at);
+    assert!((30..=60).contains(&wait.as_secs()), "{wait:?}");
+    let row = last(&spent).await;
+    assert_eq!(row.code, "insufficient_quota");
+    assert_eq!((row.rule.as_deref(), row.amount), (Some("quota"), Some(5)));
+    assert_eq!(row.frees_at, Period::Month.end(row.at));
 }

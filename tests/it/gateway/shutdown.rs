@@ -78,6 +78,27 @@ async fn streams_that_outlast_the_drain_are_told_and_booked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_never_pauses_is_told_too() {
+    let provider = Provider::start(|_| EventStream::new().forever(&sse::chunk("more")));
+    let extra = "[server]\ndrain = \"200ms\"";
+    let mut app = TestApp::with(TestDb::sqlite().await, provider.await, extra).await;
+    let key = app.key().await;
+    let stream = app.client.open(CHAT, &key.secret, &chat_body(STREAM)).await;
+    app.lifecycle.stop();
+    let rest = stream.read().await;
+    let text = rest.text();
+    assert!(
+        text.trim_end()
+            .rsplit("\n\n")
+            .next()
+            .unwrap()
+            .contains("\"shutting_down\"")
+    );
+    app.stopped().await;
+    assert_eq!(app.booked(1).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_ends_streams_at_once_and_books_them() {
     let (mut app, _gate) = gated("").await;
     let streams = streams(&app, 5).await;

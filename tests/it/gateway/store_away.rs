@@ -46,20 +46,6 @@ async fn a_gateway_that_starts_without_its_database_serves_as_soon_as_it_is_ther
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_served_while_another_process_has_the_right_to() {
-    let (mut app, link) = cut_off().await;
-    let key = app.key().await;
-    let elsewhere = tempfile::TempDir::new().unwrap();
-    let lock = tollgate::store::instance::InstanceLock::acquire(app.db(), elsewhere.path());
-    let _lock = lock.await.unwrap();
-    link.mend();
-    let error = app.failed().await;
-    assert!(error.contains("another tollgate"), "{error}");
-    assert_eq!(app.sent().len(), 0);
-    drop(key);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_stops_while_it_waits_for_its_database() {
     let (mut app, _link) = cut_off().await;
     let began = Instant::now();

@@ -139,6 +139,7 @@ async fn an_edit_changes_the_amount_and_never_what_is_used(test: TestDb) {
             [(Period::Month, 30, Some(amount))]
         );
     }
+    // Whoever read the limit before it was edited does not bring the old one back.
     let reopened = open(&test.db, &tokens(&key, Period::Month), Some(77)).await;
     assert_eq!(
         reopened,
@@ -149,7 +150,7 @@ async fn an_edit_changes_the_amount_and_never_what_is_used(test: TestDb) {
     );
     assert_eq!(
         amounts(&test.db, &key).await,
-        [(Period::Month, 30, Some(77))]
+        [(Period::Month, 30, Some(1_000))]
     );
 }
 

@@ -1,6 +1,7 @@
 //! Opening databases: what is created, what is refused, and what a missing server looks like.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use tollgate::domain::time::{Clock, Timestamp};
 use tollgate::store::{Db, StoreError, clock, organisations};
@@ -79,4 +80,26 @@ async fn another_kind_of_database_is_refused() {
         assert!(matches!(error, StoreError::Setup { .. }));
         assert!(!format!("{error:?}").contains("hunter2"));
     }
+}
+
+#[tokio::test]
+async fn a_transaction_whose_process_stopped_lets_go_of_its_rows() {
+    const LOCK: &str = "UPDATE changes_head SET n = n";
+    let test = TestDb::postgres().await;
+    let stopped = test.other_process().await;
+    let (Db::Postgres(stopped), Db::Postgres(running)) = (&stopped, &test.db) else {
+        unreachable!()
+    };
+    let mut forgotten = stopped.begin().await.unwrap();
+    sqlx::query(LOCK).execute(&mut *forgotten).await.unwrap();
+    let locking = sqlx::query(LOCK).execute(running);
+    let locked = tokio::time::timeout(Duration::from_secs(20), locking).await;
+    locked.expect("the row is free again").unwrap();
+
+    let error = sqlx::query(LOCK)
+        .execute(&mut *forgotten)
+        .await
+        .unwrap_err();
+    let error = StoreError::from(error);
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
 }

@@ -1,67 +1,23 @@
-//! One gateway a database.
+//! One gateway a `SQLite` file, any number on Postgres.
 
-use tollgate::store::Db;
 use tollgate::store::instance::{InstanceError, InstanceLock};
 
-use crate::support::db::{TestDb, on_both_engines};
+use crate::support::db::TestDb;
 
-on_both_engines!(
-    a_second_gateway_on_the_same_database_is_refused,
-    a_second_gateway_in_the_same_data_directory_is_refused,
-    the_lock_goes_with_its_holder,
-    a_lost_connection_is_made_good,
-);
-
-async fn a_second_gateway_on_the_same_database_is_refused(test: TestDb) {
-    let root = test.directory.path();
-    let _first = InstanceLock::acquire(&test.db, &root.join("one"))
-        .await
-        .unwrap();
+#[tokio::test]
+async fn a_second_gateway_on_the_same_file_is_refused_until_the_first_is_gone() {
+    let test = TestDb::sqlite().await;
+    let first = InstanceLock::acquire(&test.db).unwrap();
     let other = test.other_process().await;
-    let second = InstanceLock::acquire(&other, &root.join("two")).await;
-    assert!(matches!(second, Err(InstanceError::Database)));
+    let second = InstanceLock::acquire(&other);
+    assert!(matches!(second, Err(InstanceError::Taken)));
+    drop(first);
+    InstanceLock::acquire(&other).unwrap();
 }
 
-async fn a_second_gateway_in_the_same_data_directory_is_refused(test: TestDb) {
-    let root = test.directory.path();
-    let _first = InstanceLock::acquire(&test.db, root).await.unwrap();
-    let elsewhere = TestDb::sqlite().await;
-    let second = InstanceLock::acquire(&elsewhere.db, root)
-        .await
-        .unwrap_err();
-    assert!(matches!(second, InstanceError::DataDirectory(_)));
-    assert!(second.to_string().contains("--data-dir"));
-}
-
-async fn the_lock_goes_with_its_holder(test: TestDb) {
-    let root = test.directory.path();
-    drop(InstanceLock::acquire(&test.db, root).await.unwrap());
-    let other = test.other_process().await;
-    // Postgres frees it once it has noticed.
-    let again = async {
-        while InstanceLock::acquire(&other, root).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(10), again)
-        .await
-        .unwrap();
-}
-
-async fn a_lost_connection_is_made_good(test: TestDb) {
-    let root = test.directory.path();
-    let mut lock = InstanceLock::acquire(&test.db, &root.join("one"))
-        .await
-        .unwrap();
-    lock.keep().await.unwrap();
-    if let Db::Postgres(pool) = &test.db {
-        let end = "SELECT COUNT(pg_terminate_backend(pid, 5000)) FROM pg_locks
-            WHERE locktype = 'advisory' AND database = (
-                SELECT oid FROM pg_database WHERE datname = current_database())";
-        let ended: i64 = sqlx::query_scalar(end).fetch_one(pool).await.unwrap();
-        assert_eq!(ended, 1);
-        lock.keep().await.unwrap();
-    }
-    let second = InstanceLock::acquire(&test.db, &root.join("two")).await;
-    assert!(matches!(second, Err(InstanceError::Database)));
+#[tokio::test]
+async fn postgres_is_shared() {
+    let test = TestDb::postgres().await;
+    let _first = InstanceLock::acquire(&test.db).unwrap();
+    InstanceLock::acquire(&test.other_process().await).unwrap();
 }

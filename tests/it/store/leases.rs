@@ -133,7 +133,15 @@ async fn open(db: &Db, key: &Key, amount: Option<i64>) -> Uuid {
         period,
         start: period.start(now()),
     };
-    budgets::open(db, &name, amount, now()).await.unwrap().id
+    let id = budgets::open(db, &name, None, now()).await.unwrap().id;
+    // Without a limit of the key, which would set it.
+    execute!(
+        db,
+        "UPDATE budgets SET amount = $1 WHERE id = $2",
+        amount,
+        id
+    );
+    id
 }
 
 fn after(minutes: u64) -> Timestamp {

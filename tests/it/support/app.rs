@@ -27,13 +27,20 @@ use crate::provider::{Call, Provider, Seen};
 /// The credential that the gateway shows the provider; must never reach a client.
 pub const CREDENTIAL: &str = "sk-provider-canary-7f3a";
 
-/// A running gateway; stopped when the test ends.
+/// A running gateway with a database and a provider; stopped when the test ends.
 pub struct TestApp {
     pub provider: Provider,
     pub client: Client,
     pub organisation: Organisation,
     pub lifecycle: Arc<Lifecycle>,
     pub database: TestDb,
+    gateway: Gateway,
+}
+
+/// A gateway that belongs to a [`TestApp`]; stopped when the test ends.
+pub struct Gateway {
+    pub client: Client,
+    pub lifecycle: Arc<Lifecycle>,
     running: Option<JoinHandle<anyhow::Result<()>>>,
     _data: TempDir,
 }
@@ -72,26 +79,24 @@ impl TestApp {
 
     /// The same by a clock of the test's own.
     pub async fn at(clock: Clock, database: TestDb, provider: Provider, extra: &str) -> Self {
-        let data = TempDir::new().unwrap();
-        let config = config(data.path(), &database.url, &provider.base_url(), extra);
         let now = clock.now();
         let organisation = organisations::create(&database.db, "Acme", &Limits::default(), now)
             .await
             .unwrap();
-        let app = App::build(&config, clock).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = Client::new(listener.local_addr().unwrap());
-        let lifecycle = app.lifecycle();
-        let running = TaskTracker::new().spawn(app.run(listener));
+        let gateway = Gateway::start(clock, &database, &provider, extra).await;
         Self {
-            provider,
-            client,
+            client: gateway.client.clone(),
             organisation,
-            lifecycle,
+            lifecycle: Arc::clone(&gateway.lifecycle),
+            gateway,
+            provider,
             database,
-            running: Some(running),
-            _data: data,
         }
+    }
+
+    /// Another gateway on the same database, in front of the same provider.
+    pub async fn neighbour(&self) -> Gateway {
+        Gateway::start(Clock::default(), &self.database, &self.provider, "").await
     }
 
     pub fn db(&self) -> &Db {
@@ -155,6 +160,18 @@ impl TestApp {
         .await
     }
 
+    /// How many calls are booked.
+    pub async fn count_booked(&self) -> i64 {
+        const COUNT: &str = "SELECT COUNT(*) FROM events";
+        match self.db() {
+            Db::Postgres(pool) => sqlx::query_scalar(COUNT).fetch_one(pool).await.unwrap(),
+            Db::Sqlite(pools) => sqlx::query_scalar(COUNT)
+                .fetch_one(pools.writer())
+                .await
+                .unwrap(),
+        }
+    }
+
     /// Asks until there is an answer; fails after ten seconds.
     pub async fn until<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
         let began = Instant::now();
@@ -178,17 +195,36 @@ impl TestApp {
 
     /// Waits for the gateway's end.
     pub async fn stopped(&mut self) {
-        self.running.take().unwrap().await.unwrap().unwrap();
+        self.gateway.stopped().await;
     }
 
     /// Waits until the gateway ends by itself; what it says.
     pub async fn failed(&mut self) -> String {
-        let ended = self.running.take().unwrap().await.unwrap();
+        let ended = self.gateway.running.take().unwrap().await.unwrap();
         ended.unwrap_err().to_string()
     }
 }
 
-impl Drop for TestApp {
+impl Gateway {
+    async fn start(clock: Clock, database: &TestDb, provider: &Provider, extra: &str) -> Self {
+        let data = TempDir::new().unwrap();
+        let config = config(data.path(), &database.url, &provider.base_url(), extra);
+        let app = App::build(&config, clock).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self {
+            client: Client::new(listener.local_addr().unwrap()),
+            lifecycle: app.lifecycle(),
+            running: Some(TaskTracker::new().spawn(app.run(listener))),
+            _data: data,
+        }
+    }
+
+    async fn stopped(&mut self) {
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Gateway {
     fn drop(&mut self) {
         self.lifecycle.stop_now();
     }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client as Pool, Error};
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -51,12 +51,18 @@ impl Client {
 
     /// The same without waiting for the body.
     pub async fn open(&self, path: &str, secret: &str, body: &str) -> Opened {
+        self.try_open(path, secret, body).await.unwrap()
+    }
+
+    /// The same where the gateway may be gone.
+    pub async fn try_open(&self, path: &str, secret: &str, body: &str) -> Result<Opened, Error> {
         let bearer = format!("Bearer {secret}");
         let headers = [
             ("authorization", bearer.as_str()),
             ("content-type", "application/json"),
         ];
-        self.send(Method::POST, path, &headers, body).await
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        self.try_send(Method::POST, path, &headers, body).await
     }
 
     pub async fn get(&self, path: &str, secret: &str) -> Reply {
@@ -78,6 +84,27 @@ impl Client {
         self.send_bytes(method, path, headers, body).await
     }
 
+    /// `POST`s to a gateway that may be gone at any moment.
+    pub async fn try_post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+        let mut request = Request::post(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let response = self.pool.request(request.body(Full::new(body))?).await?;
+        let (head, body) = response.into_parts();
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await?.to_bytes(),
+        })
+    }
+
     /// The same for a body that is no text.
     pub async fn send_bytes(
         &self,
@@ -86,6 +113,17 @@ impl Client {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Opened {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// The same where the gateway may be gone.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Opened, Error> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
@@ -93,7 +131,7 @@ impl Client {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body)).unwrap();
-        Opened(self.pool.request(request).await.unwrap())
+        self.pool.request(request).await.map(Opened)
     }
 
     /// Writes `bytes` on a socket of their own and reads until the gateway closes it.
@@ -124,6 +162,19 @@ impl Opened {
             headers: head.headers,
             body,
         }
+    }
+
+    /// Reads on for as long as there is something; whether the body came to its end.
+    pub async fn read_on(&mut self) -> (String, bool) {
+        let mut text = Vec::new();
+        let is_whole = loop {
+            match self.0.body_mut().frame().await {
+                Some(Ok(frame)) => text.extend(frame.into_data().unwrap()),
+                Some(Err(_)) => break false,
+                None => break true,
+            }
+        };
+        (String::from_utf8(text).unwrap(), is_whole)
     }
 
     /// The next piece of the body.

@@ -70,6 +70,12 @@ impl TestDb {
                 "set {SERVER} to a Postgres server, such as postgres://postgres@127.0.0.1:5432/postgres"
             );
         };
+        Self::on(&server).await
+    }
+
+    /// On a Postgres server that is not everybody's; not migrated yet.
+    pub async fn on(server: &str) -> Self {
+        let server = server.to_owned();
         let name = format!("test_{}", Uuid::now_v7().simple());
         administer(&server, format!("CREATE DATABASE {name}")).await;
         let (base, _) = server.rsplit_once('/').unwrap();

@@ -1,23 +1,23 @@
 //! Connections to providers: one deadline for finding, reaching and trusting them. The connector's
 //! own is for reaching them alone, and a resolver or a handshake may hang for much longer.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
-use tower::{BoxError, Service};
+use tokio::net::TcpStream;
+use tower::{BoxError, Service as _};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Https = HttpsConnector<HttpConnector>;
+/// A connection, with or without TLS.
+pub(super) type Io = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// See the module.
-#[derive(Clone)]
-pub(super) struct Connect(Https);
+pub(super) struct Connect(HttpsConnector<HttpConnector>);
 
 impl Connect {
     /// Trusts the machine's certificates and Mozilla's.
@@ -38,20 +38,12 @@ impl Connect {
             .wrap_connector(http);
         Ok(Self(https))
     }
-}
 
-impl Service<Uri> for Connect {
-    type Response = <Https as Service<Uri>>::Response;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.0.call(uri);
-        Box::pin(async move { tokio::time::timeout(PATIENCE, connecting).await? })
+    /// Connects to the host that `address` names.
+    pub(super) async fn connect(&self, address: Uri) -> Result<Io, BoxError> {
+        // Both connectors are always ready.
+        let connecting = self.0.clone().call(address);
+        tokio::time::timeout(PATIENCE, connecting).await?
     }
 }
 

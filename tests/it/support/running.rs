@@ -55,6 +55,11 @@ impl Running {
         assert!(killed.success());
     }
 
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end; what it said on stderr.
     pub fn ended(&mut self) -> (ExitStatus, String) {
         let began = Instant::now();
@@ -73,8 +78,19 @@ impl Running {
 }
 
 impl Drop for Running {
+    /// Where a test fails, what went wrong here is shown.
+    #[expect(
+        clippy::print_stdout,
+        reason = "a failed test's output is read by people"
+    )]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            let wrong = |line: &String| !line.contains(r#""level":"INFO""#);
+            for line in self.lines.iter().filter(wrong) {
+                println!("{}: {line}", self.child.id());
+            }
+        }
     }
 }

@@ -1,0 +1,55 @@
+//! What the process knows about itself, for whoever reads the metrics.
+
+use std::sync::Arc;
+
+use super::background::Background;
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Gauges;
+
+/// All of it, looked up when somebody asks.
+pub(super) fn of(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges {
+    let (ready, detached) = (Arc::clone(lifecycle), Arc::clone(lifecycle));
+    let callers = Arc::clone(&background.callers);
+    let [healthy, bytes, waiting] = [(); 3].map(|()| Arc::clone(&background.ledger));
+    let (capacity, audit) = (Arc::clone(&background.capacity), background.audit.clone());
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    Gauges::default()
+        .with("ready", "1 if calls are welcome", move || {
+            i64::from(ready.is_ready())
+        })
+        .with(
+            "calls_in_flight",
+            "Calls that are not over, those without their client included",
+            move || count(capacity.calls()),
+        )
+        .with(
+            "calls_without_client",
+            "Calls that go on although their client left",
+            move || count(detached.detached()),
+        )
+        .with(
+            "cached_keys",
+            "Keys in memory, unknown ones included",
+            move || count(callers.len()),
+        )
+        .with(
+            "journal_healthy",
+            "1 if calls can be written down",
+            move || i64::from(healthy.health().is_ok()),
+        )
+        .with(
+            "journal_unbooked_bytes",
+            "Bytes of the journal that the database does not have",
+            move || i64::try_from(bytes.backlog().bytes).unwrap_or(i64::MAX),
+        )
+        .with(
+            "journal_unbooked_calls",
+            "Calls that ended and that the database does not have",
+            move || i64::try_from(waiting.backlog().settled).unwrap_or(i64::MAX),
+        )
+        .with(
+            "ledger_differences",
+            "Counters of budgets that are not what their events say; -1 before they were compared",
+            move || audit.differences(),
+        )
+}

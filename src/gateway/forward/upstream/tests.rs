@@ -1,0 +1,97 @@
+//! Connections against hyper's own server: when they are used again, and when not.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http_body_util::BodyExt;
+use hyper::service::service_fn;
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
+
+use super::http2::Shared;
+use super::*;
+
+/// A server of either protocol that says `hello`, and how many connections it has taken.
+async fn server() -> (Uri, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/hello?x=1", listener.local_addr().unwrap());
+    let count = Arc::new(AtomicUsize::new(0));
+    let (tasks, taken) = (TaskTracker::new(), Arc::clone(&count));
+    let serving = tasks.clone();
+    tasks.spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            taken.fetch_add(1, Ordering::SeqCst);
+            serving.spawn(async move {
+                let hello = service_fn(async |request: Request<hyper::body::Incoming>| {
+                    let text = format!("hello {}", request.uri().path());
+                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(text))))
+                });
+                let server = auto::Builder::new(TokioExecutor::new());
+                let _ = server.serve_connection(TokioIo::new(socket), hello).await;
+            });
+        }
+    });
+    (uri.parse().unwrap(), count)
+}
+
+fn request(uri: &Uri) -> Outgoing {
+    Request::get(uri.clone()).body(Full::default()).unwrap()
+}
+
+async fn text(response: Response<UpstreamBody>) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+#[tokio::test]
+async fn a_connection_whose_answer_was_read_is_used_again() {
+    let (uri, count) = server().await;
+    let upstream = Upstream::new().unwrap();
+    for _ in 0..3 {
+        let response = upstream.send(request(&uri)).await.unwrap();
+        assert_eq!(text(response).await, "hello /hello");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn calls_at_once_have_connections_of_their_own() {
+    let (uri, count) = server().await;
+    let upstream = Upstream::new().unwrap();
+    let first = upstream.send(request(&uri)).await.unwrap();
+    let second = upstream.send(request(&uri)).await.unwrap();
+    for response in [first, second] {
+        assert_eq!(text(response).await, "hello /hello");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    text(upstream.send(request(&uri)).await.unwrap()).await;
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_connection_whose_answer_was_given_up_is_not_used_again() {
+    let (uri, count) = server().await;
+    let upstream = Upstream::new().unwrap();
+    drop(upstream.send(request(&uri)).await.unwrap());
+    text(upstream.send(request(&uri)).await.unwrap()).await;
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn calls_of_h2_share_a_connection() {
+    let (uri, count) = server().await;
+    let host = uri.authority().unwrap().as_str();
+    let socket = TcpStream::connect(host).await.unwrap();
+    let shared = Shared::begin(MaybeHttpsStream::Http(TokioIo::new(socket)));
+    let shared = shared.await.unwrap();
+    for _ in 0..2 {
+        let Ok(response) = shared.clone().send(request(&uri)).await else {
+            panic!("it answers");
+        };
+        assert_eq!(response.version(), http::Version::HTTP_2);
+        assert_eq!(text(response).await, "hello /hello");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}

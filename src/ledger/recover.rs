@@ -1,0 +1,160 @@
+//! What earlier processes left in their journals is booked before any call is admitted: calls that
+//! ended, and those that nobody settled, as interrupted. Then their leases close, and what was left
+//! of them is free again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Ledger;
+use super::journal::{Closing, Opening, Predecessor, Remains, Replay, Replayed, Which};
+use super::record::event;
+use crate::killpoint::{self, Killpoint};
+use crate::store::events::{self, Batch, Event};
+use crate::store::{Db, StoreError, leases};
+
+const BATCH: usize = 4096;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often it is looked whether a neighbour died.
+const ADOPT_EVERY: Duration = Duration::from_secs(10);
+
+/// Why calls cannot be admitted.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The store refuses what is to be booked, or this process.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A journal cannot be read.
+    #[error("a journal cannot be read: {0}")]
+    Journal(#[from] std::io::Error),
+}
+
+impl Ledger {
+    /// Enters this process and books what `predecessors` left, however long the store is away.
+    pub async fn open(&self, predecessors: Vec<Predecessor>) -> Result<(), RecoverError> {
+        patiently(|| leases::register(&self.db, &self.holder, self.clock.now())).await?;
+        for predecessor in predecessors {
+            self.succeed(predecessor).await?;
+        }
+        Ok(())
+    }
+
+    /// Until `stop`, does the same for processes that shared this one's data directory and died.
+    pub(super) async fn adopt(&self, stop: &CancellationToken) {
+        let adopting = async {
+            loop {
+                tokio::time::sleep(ADOPT_EVERY).await;
+                let journal = Arc::clone(&self.journal);
+                let orphans = tokio::task::spawn_blocking(move || journal.orphans()).await;
+                for orphan in orphans.unwrap_or_default() {
+                    if let Err(error) = self.succeed(orphan).await {
+                        tracing::error!(%error, "what a process left behind could not be booked");
+                    }
+                }
+            }
+        };
+        stop.run_until_cancelled(adopting).await;
+    }
+
+    async fn succeed(&self, predecessor: Predecessor) -> Result<(), RecoverError> {
+        let (instance, epoch) = (predecessor.instance(), predecessor.before_epoch());
+        let (mut remains, mut count) = self.replay(&predecessor, Which::Unmarked).await?;
+        if self.was_set_back(&remains).await? {
+            tracing::warn!(%instance, "the store was set back: all calls that are still in the journal are booked again");
+            (remains, count) = self.replay(&predecessor, Which::All).await?;
+        }
+        let open = remains.open.iter().map(interrupted).collect::<Vec<_>>();
+        for calls in open.chunks(BATCH) {
+            self.catch_up(calls).await?;
+        }
+        if count > 0 || !open.is_empty() {
+            tracing::info!(%instance, calls = count, interrupted = open.len(), "booked what an earlier process left");
+        }
+        let is_whole = remains.withheld == 0 && remains.quarantined.is_empty();
+        if !is_whole {
+            tracing::error!(%instance, withheld = remains.withheld, quarantined = ?remains.quarantined, "a journal is damaged: calls may be missing from the books");
+        }
+        // What damaged records spent is charged when the lease runs out, where leases do.
+        if is_whole || matches!(self.db, Db::Sqlite(_)) {
+            let close = || leases::close_predecessors(&self.db, instance, epoch, self.clock.now());
+            patiently(close).await?;
+        }
+        tokio::task::spawn_blocking(move || predecessor.retire(&remains))
+            .await
+            .map_err(std::io::Error::other)??;
+        Ok(())
+    }
+
+    /// Books what was settled; answers what was not, and how many calls there were.
+    async fn replay(
+        &self,
+        predecessor: &Predecessor,
+        which: Which,
+    ) -> Result<(Remains, usize), RecoverError> {
+        let mut replay = predecessor.replay(which);
+        let mut count = 0;
+        loop {
+            let (rest, replayed) = next(replay).await?;
+            replay = rest;
+            match replayed {
+                Replayed::Settled(calls) => {
+                    self.catch_up(&calls).await?;
+                    count += calls.len();
+                    killpoint::reach(Killpoint::Replaying);
+                }
+                Replayed::End(remains) => return Ok((remains, count)),
+            }
+        }
+    }
+
+    /// Whether the store lost a call that it had.
+    async fn was_set_back(&self, remains: &Remains) -> Result<bool, StoreError> {
+        let Some(newest) = &remains.newest_booked else {
+            return Ok(false);
+        };
+        let (organisation, at, id) = (newest.organisation_id, newest.at, newest.id);
+        let is_booked = || events::is_booked(&self.db, organisation, at, id);
+        Ok(!patiently(is_booked).await?)
+    }
+
+    async fn catch_up(&self, calls: &[(Opening, Closing)]) -> Result<(), StoreError> {
+        let events: Vec<Event<'_>> = calls.iter().map(event).collect();
+        patiently(|| self.booker.book(Batch::of(&events))).await?;
+        Ok(())
+    }
+}
+
+/// Reading blocks.
+async fn next(mut replay: Replay) -> std::io::Result<(Replay, Replayed)> {
+    let reading = move || {
+        let replayed = replay.next(BATCH)?;
+        Ok((replay, replayed))
+    };
+    let read = tokio::task::spawn_blocking(reading).await;
+    read.map_err(std::io::Error::other)?
+}
+
+fn interrupted((opening, delivered): &(Opening, i64)) -> (Opening, Closing) {
+    let closing = Closing::interrupted(opening, *delivered);
+    (opening.clone(), closing)
+}
+
+/// Tries again while the store is away.
+async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match attempt().await {
+            Err(error @ StoreError::Unavailable { .. }) => {
+                tracing::warn!(%error, cause = error.cause(), "waiting for the store");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            result => return result,
+        }
+    }
+}

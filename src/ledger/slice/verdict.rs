@@ -1,0 +1,58 @@
+//! Why a call finds no room, by what the store said last: room is refused for good only if nothing
+//! that anyone gives back could make enough of it.
+
+use std::time::{Duration, Instant};
+
+use super::Slice;
+use crate::domain::quota::Need;
+
+/// Why a call finds no room, after the store was asked; the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::ledger) enum Verdict {
+    /// Nothing that is given back can make room for it.
+    Hopeless,
+    /// Calls that are running hold it.
+    Held,
+    /// Processes that are gone hold it.
+    Suspect,
+    /// Others have room that they may give back at once, or the store is about to know more.
+    Soon,
+}
+
+impl Slice {
+    /// Why `need` finds no room, as the store was last seen.
+    pub(in crate::ledger) fn verdict(&self, need: &Need) -> Verdict {
+        let Some(amount) = self.amount else {
+            return Verdict::Soon;
+        };
+        let most = self.seen.used.saturating_add(self.unbooked);
+        let least = most.saturating_sub(self.booking);
+        if need.is_hopeless(self.unit, amount, least) {
+            return Verdict::Hopeless;
+        }
+        let is_returning = self.lease.returning() > 0;
+        let is_unsure = is_returning || need.is_hopeless(self.unit, amount, most);
+        if is_unsure || self.others() > 0 {
+            Verdict::Soon
+        } else if self.seen.suspect > 0 && self.open == 0 {
+            Verdict::Suspect
+        } else {
+            Verdict::Held
+        }
+    }
+
+    /// What other processes that are alive may have, held or idle.
+    fn others(&self) -> i64 {
+        let others = self.seen.leased.saturating_sub(self.own());
+        others.saturating_sub(self.seen.suspect)
+    }
+
+    /// Whether others should be asked for their idle room, `often` at most; then they count as asked.
+    pub(in crate::ledger) fn is_recall_due(&mut self, often: Duration) -> bool {
+        let is_due = self.recalled.is_none_or(|at| at.elapsed() >= often) && self.others() > 0;
+        if is_due {
+            self.recalled = Some(Instant::now());
+        }
+        is_due
+    }
+}
