@@ -23,7 +23,8 @@ CREATE TABLE leases (
 ) STRICT, WITHOUT ROWID;
 
 -- Without expires_at, which every heartbeat writes.
-CREATE INDEX leases_live ON leases (budget_id) WHERE state <> 'closed';
+CREATE INDEX leases_budget ON leases (budget_id) WHERE state <> 'closed';
+CREATE INDEX leases_state ON leases (state, id) WHERE state <> 'closed';
 
 -- The lease whose closing this charged, or to whose charge an event laid claim.
 ALTER TABLE adjustments ADD COLUMN lease_id BLOB;

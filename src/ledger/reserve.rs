@@ -54,6 +54,9 @@ pub struct Room {
 struct Plan {
     cap: i64,
     wants: Wants,
+    /// Of what is missing: where the store was just seen to have no room either, and why. Judged
+    /// together with what is missing: a moment later, room that was granted would look like none.
+    vain: SmallVec<[(Verdict, Arc<Budget>); 4]>,
 }
 
 impl Ledger {
@@ -88,7 +91,7 @@ impl Ledger {
         let mut pause = FIRST_PAUSE;
         loop {
             let now = Instant::now();
-            let Plan { cap, wants } = Plan::of(need, budgets(), since, now);
+            let Plan { cap, wants, vain } = Plan::of(need, budgets(), since, now);
             if wants.is_empty() {
                 // None if another call was faster, which the next plan sees.
                 if let Some(draws) = Draws::take(budgets(), need, cap, now) {
@@ -99,8 +102,8 @@ impl Ledger {
             let waited = now.duration_since(began);
             let is_late = waited >= PATIENCE;
             // Room is refused only while it is held: what is there is asked for again.
-            if waited >= PERSISTENCE || wants.iter().any(|want| want.is_in_vain(since)) {
-                let (verdict, budget) = judge(need, &wants, since);
+            if waited >= PERSISTENCE || !vain.is_empty() {
+                let (verdict, budget) = judge(&vain, &wants);
                 if is_late || verdict != Verdict::Soon {
                     return Err(Shortage::new(verdict, budget));
                 }
@@ -156,15 +159,25 @@ impl Plan {
             }
         }
         if !unseen.is_empty() {
-            return Self { cap, wants: unseen };
+            return Self {
+                cap,
+                wants: unseen,
+                vain: SmallVec::new(),
+            };
         }
-        let short = |budget: &'a Arc<Budget>| {
+        let (mut wants, mut vain) = (Wants::new(), SmallVec::new());
+        for budget in budgets {
+            let slice = budget.slice();
             let wanted = need.hold(budget.key.unit, cap);
-            let shortfall = budget.slice().shortfall(wanted, now)?;
-            Some(Want::new(budget, shortfall))
-        };
-        let wants = budgets.filter_map(short).collect();
-        Self { cap, wants }
+            let Some(shortfall) = slice.shortfall(wanted, now) else {
+                continue;
+            };
+            if slice.was_seen(since) && slice.free() < shortfall {
+                vain.push((slice.verdict(need), Arc::clone(budget)));
+            }
+            wants.push(Want::new(budget, shortfall));
+        }
+        Self { cap, wants, vain }
     }
 }
 
@@ -173,25 +186,13 @@ impl Want {
         let budget = Arc::clone(budget);
         Self { budget, need }
     }
-
-    /// Whether asking again would not help, by what was seen at `since` or later.
-    fn is_in_vain(&self, since: Instant) -> bool {
-        let slice = self.budget.slice();
-        slice.was_seen(since) && slice.free() < self.need
-    }
 }
 
-/// What stands in the way most, of what is in vain.
-fn judge<'a>(need: &Need, wants: &'a Wants, since: Instant) -> (Verdict, &'a Arc<Budget>) {
-    let verdicts = wants.iter().map(|want| {
-        let verdict = if want.is_in_vain(since) {
-            want.budget.slice().verdict(need)
-        } else {
-            Verdict::Soon
-        };
-        (verdict, &want.budget)
-    });
-    let worst = verdicts.min_by_key(|(verdict, _)| *verdict);
+/// What stands in the way most: of what is in vain, or else of what is only late.
+fn judge<'a>(vain: &'a [(Verdict, Arc<Budget>)], wants: &'a Wants) -> (Verdict, &'a Arc<Budget>) {
+    let vain = vain.iter().map(|(verdict, budget)| (*verdict, budget));
+    let late = wants.iter().map(|want| (Verdict::Soon, &want.budget));
+    let worst = vain.chain(late).min_by_key(|(verdict, _)| *verdict);
     worst.expect("something is wanted")
 }
 

@@ -27,11 +27,6 @@ const POSTGRES: &[Step] = &[
         "add last refusals",
         include_str!("../../migrations/postgres/0003_add_last_refusals.sql"),
     ),
-    (
-        4,
-        "index lease states",
-        include_str!("../../migrations/postgres/0004_index_lease_states.sql"),
-    ),
 ];
 
 const SQLITE: &[Step] = &[
@@ -49,11 +44,6 @@ const SQLITE: &[Step] = &[
         3,
         "add last refusals",
         include_str!("../../migrations/sqlite/0003_add_last_refusals.sql"),
-    ),
-    (
-        4,
-        "index lease states",
-        include_str!("../../migrations/sqlite/0004_index_lease_states.sql"),
     ),
 ];
 
