@@ -93,6 +93,8 @@ async fn a_counter_that_was_touched_is_named(test: TestDb) {
         epoch: 1,
     };
     leases::register(&test.db, &holder, now()).await.unwrap();
+    // Without a limit of the key, which would set it.
+    execute!(&test.db, "UPDATE budgets SET amount = 1000");
     let asks = [Ask {
         lease: Uuid::now_v7(),
         budget: requests,
