@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::Executor;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -21,7 +20,7 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// A process that stops in the middle of a transaction, or whose machine is gone, holds up nobody for
 /// longer than this.
-const FORGET_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '5s'";
+const FORGET_TRANSACTIONS: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
 
 /// Statements that a connection keeps prepared: those of the product, lists in all their sizes.
 const STATEMENTS: usize = 250;
@@ -82,13 +81,9 @@ fn postgres(url: &str) -> Result<PgPool, StoreError> {
         .map_err(|_| StoreError::setup("the Postgres URL cannot be read; check its parts"))?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                let forget = connection.execute(FORGET_TRANSACTIONS);
-                forget.await.map(|_| ())
-            })
-        });
+        .acquire_timeout(ACQUIRE);
+    // Part of the start, so that a new connection is ready after one exchange.
+    let options = options.options([FORGET_TRANSACTIONS]);
     Ok(pool.connect_lazy_with(options.application_name("tollgate")))
 }
 
