@@ -3,6 +3,7 @@
 
 mod books;
 mod calls;
+mod full;
 #[cfg(debug_assertions)]
 mod kill_points;
 mod kills;

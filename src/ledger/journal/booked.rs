@@ -27,23 +27,20 @@ impl Journal {
         self.writer.lock().book(now);
         while let Some(booked) = self.oldest_booked() {
             let is_old = now.saturating_duration_since(booked) >= KEPT;
-            if !is_old && self.booked_bytes() <= self.allowance() {
+            let is_much = self.booked_bytes() > self.options.max_bytes / 4;
+            if !(is_old || is_much) || !self.delete_oldest() {
                 return;
             }
-            let Some(segment) = self.let_go() else { return };
-            killpoint::reach(Killpoint::Deleting);
-            segment.delete();
         }
     }
 
-    /// What may be kept for a while although it is booked: nothing, if the room is needed.
-    fn allowance(&self) -> u64 {
-        let has_spare = self.writer.lock().spare.is_some();
-        if has_spare || self.has_room() {
-            self.options.max_bytes / 4
-        } else {
-            0
-        }
+    /// Deletes the oldest segment that is booked; false if there is none, or something needs it.
+    pub(super) fn delete_oldest(&self) -> bool {
+        let oldest = self.oldest_booked().and_then(|_| self.let_go());
+        let Some(segment) = oldest else { return false };
+        killpoint::reach(Killpoint::Deleting);
+        segment.delete();
+        true
     }
 
     fn oldest_booked(&self) -> Option<Instant> {

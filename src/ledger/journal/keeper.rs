@@ -22,11 +22,15 @@ impl Journal {
         self.cut_old();
     }
 
+    /// Where there is no room for it, at the cost of what is booked.
     fn make_spare(&self) {
         if self.writer.lock().spare.is_some() {
             return;
         }
-        let made = self.make_segment();
+        let mut made = self.make_segment();
+        while made.is_err() && self.delete_oldest() {
+            made = self.make_segment();
+        }
         let mut writer = self.writer.lock();
         match made {
             Ok(segment) => {
@@ -67,7 +71,7 @@ impl Journal {
     }
 
     /// Whether one more segment is allowed.
-    pub(super) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         let inherited = self.inherited.lock();
         let before: u64 = inherited
             .iter()
