@@ -4,6 +4,7 @@
 mod books;
 mod calls;
 mod full;
+mod journals;
 #[cfg(debug_assertions)]
 mod kill_points;
 mod kills;

@@ -9,3 +9,4 @@ pub mod log;
 pub mod postgres;
 pub mod proxy;
 pub mod running;
+pub mod tmpfs;

@@ -68,6 +68,19 @@ impl Directory {
         numbers.into_iter().map(open).collect()
     }
 
+    /// The segments that a dead process wrote, without the room that it made ahead.
+    pub(super) fn inherit(&self) -> io::Result<Vec<Segment>> {
+        let mut inherited = Vec::new();
+        for mut segment in self.segments()? {
+            if segment.trim()? {
+                inherited.push(segment);
+            } else {
+                segment.delete();
+            }
+        }
+        Ok(inherited)
+    }
+
     /// Deletes it and all that is in it. Its lock goes last: whoever waits for it notices.
     pub(super) fn remove(self) -> io::Result<()> {
         for entry in self.path.read_dir()? {

@@ -47,7 +47,8 @@ impl Journal {
             directory::sync(made).map_err(OpenError::at(made))?;
         }
         let mark = mark::read(&directory.path);
-        let inherited = inherit(&directory)?;
+        let inherited = directory.inherit();
+        let inherited = inherited.map_err(OpenError::at(&directory.path))?;
         directory.begin_epoch()?;
         let numbers: Vec<u32> = inherited.iter().map(|segment| segment.number).collect();
         let last = numbers.last().copied().unwrap_or(0).max(mark.segment);
@@ -143,20 +144,6 @@ fn first_free(places: &Path) -> Result<Directory, OpenError> {
         }
     }
     Err(OpenError::Crowded(places.to_owned()))
-}
-
-/// The segments of the last process, without the room that it made ahead.
-fn inherit(directory: &Directory) -> Result<Vec<Segment>, OpenError> {
-    let failed = || OpenError::at(&directory.path);
-    let mut inherited = Vec::new();
-    for mut segment in directory.segments().map_err(failed())? {
-        if segment.trim().map_err(failed())? {
-            inherited.push(segment);
-        } else {
-            segment.delete();
-        }
-    }
-    Ok(inherited)
 }
 
 /// The places beside `own`.

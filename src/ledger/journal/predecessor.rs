@@ -47,7 +47,7 @@ impl Predecessor {
             instance: directory.instance,
             before_epoch: directory.epoch.saturating_add(1),
             directory: directory.path.clone(),
-            segments: directory.segments()?.into_iter().map(number).collect(),
+            segments: directory.inherit()?.into_iter().map(number).collect(),
             mark: mark::read(&directory.path),
             heir: Arc::clone(journal),
             place: Some(directory),
