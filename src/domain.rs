@@ -1,6 +1,7 @@
 //! The rules of the gateway as functions of values: no IO, no clock of its own, no framework.
 //! A test in `tests/it` keeps it that way.
 
+pub mod audit;
 pub mod encoding;
 pub mod key;
 pub mod limits;
@@ -8,6 +9,8 @@ pub mod model_access;
 pub mod price;
 pub mod quota;
 pub mod refused;
+pub mod role;
+pub mod secret;
 pub mod tenant;
 pub mod time;
 pub mod usage;

@@ -57,6 +57,7 @@ macro_rules! write_rows {
     }};
 }
 
+pub mod audit;
 mod batch;
 pub mod budgets;
 pub mod callers;
@@ -71,13 +72,18 @@ pub mod keys;
 pub mod leases;
 pub mod ledger_check;
 mod migrate;
+pub mod links;
+pub mod memberships;
 pub mod organisations;
 pub mod projects;
 pub mod refusals;
 mod rollups;
+pub mod sessions;
 mod timestamp;
+pub mod tokens;
 mod transaction;
 pub mod usage;
+pub mod users;
 
 pub use error::StoreError;
 
@@ -100,6 +106,7 @@ pub struct SqlitePools {
 
 /// Every statement that both engines share, for the test that prepares them.
 pub const STATEMENTS: &[&[&str]] = &[
+    audit::STATEMENTS,
     budgets::STATEMENTS,
     callers::STATEMENTS,
     changes::STATEMENTS,
@@ -107,10 +114,15 @@ pub const STATEMENTS: &[&[&str]] = &[
     keys::STATEMENTS,
     leases::STATEMENTS,
     ledger_check::STATEMENTS,
+    links::STATEMENTS,
+    memberships::STATEMENTS,
     organisations::STATEMENTS,
     projects::STATEMENTS,
     refusals::STATEMENTS,
+    sessions::STATEMENTS,
+    tokens::STATEMENTS,
     usage::STATEMENTS,
+    users::STATEMENTS,
 ];
 
 impl SqlitePools {

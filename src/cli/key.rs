@@ -192,6 +192,7 @@ impl Update {
             limits: self.settings.limits.change(&old.limits)?,
             models: self.settings.models.map(|list| list.0),
             expires_at: self.settings.expires.map(|expiry| expiry.resolve(now)),
+            ..KeyPatch::default()
         };
         let key = keys::update(&session.db, old.id, patch, now).await?;
         View::of(session, key).await?.print(session)

@@ -89,6 +89,7 @@ impl Update {
             name: name.map(str::to_owned),
             status: self.status.map(OrganisationStatus::from),
             limits: self.limits.change(&old.limits)?,
+            ..OrganisationPatch::default()
         };
         let updated = organisations::update(&session.db, old.id, patch, session.now()).await;
         let updated = updated.map_err(|error| taken(error, name.unwrap_or_default()))?;

@@ -129,6 +129,7 @@ impl Update {
             name: name.map(str::to_owned),
             limits: self.limits.change(&old.limits)?,
             models: self.models.map(|list| list.0),
+            ..ProjectPatch::default()
         };
         let (db, now) = (&session.db, session.now());
         let updated = projects::update(db, old.organisation_id, old.id, patch, now).await;

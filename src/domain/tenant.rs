@@ -7,8 +7,12 @@ use uuid::Uuid;
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+            utoipa::ToSchema,
+        )]
         #[serde(transparent)]
+        #[schema(value_type = Uuid)]
         pub struct $name(pub Uuid);
 
         impl $name {
@@ -44,6 +48,22 @@ id! {
 id! {
     /// An API key; its secrets come and go, the key stays.
     KeyId
+}
+id! {
+    /// A person.
+    UserId
+}
+id! {
+    /// A management token.
+    TokenId
+}
+id! {
+    /// A sign-in that lasts.
+    SessionId
+}
+id! {
+    /// An invitation to an organisation.
+    InvitationId
 }
 id! {
     /// One call through the gateway: the client's `x-request-id` and the ledger's event id.
@@ -82,7 +102,7 @@ impl ScopeId {
 }
 
 /// Whether an organisation's keys may call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrganisationStatus {
     /// Its keys work.
@@ -92,7 +112,7 @@ pub enum OrganisationStatus {
 }
 
 /// Whether a key may call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyStatus {
     /// It works.

@@ -8,10 +8,13 @@ use uuid::Uuid;
 
 use super::changes::ChangeKind;
 use super::leases::LeaseState;
+use super::links::Purpose;
 use crate::domain::key::SecretHash;
 use crate::domain::quota::{Period, Unit};
+use crate::domain::role::Role;
 use crate::domain::tenant::{
-    CallId, KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId,
+    CallId, InvitationId, KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId, SessionId,
+    TokenId, UserId,
 };
 use crate::domain::usage::Source;
 
@@ -72,11 +75,19 @@ column!(OrganisationId as Uuid, |id| id.0, |id| Ok(OrganisationId(
 column!(ProjectId as Uuid, |id| id.0, |id| Ok(ProjectId(id)));
 column!(KeyId as Uuid, |id| id.0, |id| Ok(KeyId(id)));
 column!(CallId as Uuid, |id| id.0, |id| Ok(CallId(id)));
+column!(UserId as Uuid, |id| id.0, |id| Ok(UserId(id)));
+column!(TokenId as Uuid, |id| id.0, |id| Ok(TokenId(id)));
+column!(SessionId as Uuid, |id| id.0, |id| Ok(SessionId(id)));
+column!(InvitationId as Uuid, |id| id.0, |id| Ok(InvitationId(
+    id
+)));
 column!(SecretHash as Vec<u8>, |hash| hash.0.to_vec(), |bytes| Ok(
     SecretHash(bytes.as_slice().try_into()?)
 ));
 words!(OrganisationStatus: Active = "active", Suspended = "suspended");
 words!(KeyStatus: Active = "active", Disabled = "disabled");
+words!(Role: Viewer = "viewer", Member = "member", Admin = "admin", Owner = "owner");
+words!(Purpose: SetUp = "set_up", SignIn = "sign_in", Reset = "reset");
 words!(Unit: Tokens = "tokens", Requests = "requests", NanoUsd = "nano_usd");
 words!(Period: None = "none", Day = "day", Week = "week", Month = "month");
 words!(Source: None = "none", Reported = "reported", Estimated = "estimated", Interrupted = "interrupted");

@@ -23,6 +23,9 @@ pub enum StoreError {
         /// What it is, as a sentence for whoever asked.
         what: &'static str,
     },
+    /// The row is not what whoever asked had read: someone changed it meanwhile.
+    #[error("someone else changed this meanwhile; read it again")]
+    VersionConflict,
     /// A later process took over from this one, which may not hold room any more.
     #[error("another process took over from this one")]
     Fenced,
@@ -55,11 +58,14 @@ pub enum StoreError {
 pub struct Cause(String);
 
 /// What a unique constraint of a table protects; both engines name the table in their message.
-const CONFLICTS: [(&str, &str); 4] = [
+const CONFLICTS: [(&str, &str); 7] = [
     ("organisations", "an organisation with this name exists"),
     ("projects", "a project with this name exists"),
     ("key_secrets", "this secret exists"),
     ("budgets", "this budget exists"),
+    ("users", "a user with this e-mail address exists"),
+    ("memberships", "this person is a member already"),
+    ("idempotency", "this idempotency key was used"),
 ];
 
 /// Postgres classes and codes that a later attempt may not meet again: connection, resources,

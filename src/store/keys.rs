@@ -1,12 +1,16 @@
 //! API keys and their secrets. A key owns at most two secrets: the newest, and the one before it
 //! until its grace ends. Deleting a key removes its secrets and hides it; its usage stays.
 
+use serde::Serialize;
+use serde_json::Value;
 use sqlx::FromRow;
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
-use super::{Db, StoreError, budgets, projects};
+use super::{Db, StoreError, audit, budgets, projects};
+use crate::domain::audit::Act;
 use crate::domain::key::SecretHash;
 use crate::domain::limits::Limits;
 use crate::domain::tenant::{KeyId, KeyStatus, OrganisationId, ProjectId, ScopeId};
@@ -20,8 +24,8 @@ use row::KeyRow;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT k.id, k.organisation_id, k.project_id, k.name, k.status, k.models, k.limits,
-                 k.expires_at, k.created_at, k.version, newest.display,
+            "SELECT k.id, k.organisation_id, k.project_id, k.owner_id, k.name, k.status, k.models,
+                 k.limits, k.expires_at, k.created_at, k.version, newest.display,
                  previous.display AS previous_display, previous.grace_until AS previous_until,
                  previous.calls AS previous_calls
              FROM keys k
@@ -35,11 +39,12 @@ macro_rules! select {
 }
 
 const INSERT: &str = "INSERT INTO keys (id, organisation_id, project_id, name, status, models,
-    limits, expires_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
-const LOCK: &str = "UPDATE keys SET version = version + 1, updated_at = $2
+    limits, expires_at, created_at, updated_at, owner_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)";
+const LOCK: &str = "UPDATE keys SET updated_at = $2
     WHERE id = $1 AND deleted_at IS NULL";
 const UPDATE: &str = "UPDATE keys SET project_id = $2, name = $3, status = $4, models = $5,
-    limits = $6, expires_at = $7 WHERE id = $1";
+    limits = $6, expires_at = $7, owner_id = $8, version = version + 1 WHERE id = $1";
 const DELETE: &str = "UPDATE keys SET deleted_at = $2 WHERE id = $1";
 const BY_ID: &str = select!("AND k.id = $1");
 const IN_ORGANISATION: &str = select!("AND k.organisation_id = $1 AND k.id = $2");
@@ -60,7 +65,7 @@ pub(super) const STATEMENTS: &[&str] = &[
 ];
 
 /// A key that was not deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Key {
     /// What its usage names.
     pub id: KeyId,
@@ -68,6 +73,8 @@ pub struct Key {
     pub organisation_id: OrganisationId,
     /// Where it belongs.
     pub project_id: ProjectId,
+    /// The user or token whose it is; none for the command line's.
+    pub owner_id: Option<Uuid>,
     /// Not unique.
     pub name: String,
     /// Whether it may call.
@@ -89,7 +96,7 @@ pub struct Key {
 }
 
 /// A secret that was rotated away.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PreviousSecret {
     /// As it may be shown.
     pub display: String,
@@ -131,6 +138,10 @@ pub struct KeyPatch {
     pub limits: Option<Limits>,
     /// A new expiry; `Some(None)` for none.
     pub expires_at: Option<Option<Timestamp>>,
+    /// Another owner, who must be a member.
+    pub owner_id: Option<Uuid>,
+    /// Only if this is still its version.
+    pub version: Option<i64>,
 }
 
 /// Creates a key with its first secret.
@@ -139,9 +150,10 @@ pub async fn create(
     new: NewKey,
     secret: &SecretHash,
     display: &str,
-    now: Timestamp,
+    act: impl Into<Act>,
 ) -> Result<Key, StoreError> {
-    let id = KeyId::new();
+    let (id, act) = (KeyId::new(), act.into());
+    let now = act.at;
     let mut tx = db.begin().await?;
     let project = projects::receive_key(&mut tx, new.organisation_id, new.project_id, now).await?;
     with_tx!(&mut tx, |c| {
@@ -154,10 +166,11 @@ pub async fn create(
             .bind(row::json(new.models.as_ref()))
             .bind(Json(&new.limits));
         let insert = insert.bind(new.expires_at).bind(now);
+        let insert = insert.bind(act.author.id());
         insert.execute(c).await.map(|_| ())
     })?;
     secrets::insert(&mut tx, id, secret, display, now).await?;
-    finish(tx, id, now).await
+    finish(tx, id, "key.create", None, &act).await
 }
 
 /// The keys of an organisation, oldest first. One that cannot be read is left out and logged, so that
@@ -199,10 +212,16 @@ pub async fn update(
     db: &Db,
     id: KeyId,
     patch: KeyPatch,
-    now: Timestamp,
+    act: impl Into<Act>,
 ) -> Result<Key, StoreError> {
+    let act = act.into();
+    let now = act.at;
     let mut tx = db.begin().await?;
     let mut key = lock(&mut tx, id, now).await?;
+    if patch.version.is_some_and(|version| version != key.version) {
+        return Err(StoreError::VersionConflict);
+    }
+    let before = audit::image(&key);
     if let Some(wanted) = patch.project_id.filter(|wanted| *wanted != key.project_id) {
         let organisation = key.organisation_id;
         key.project_id = projects::receive_key(&mut tx, organisation, Some(wanted), now).await?;
@@ -215,6 +234,7 @@ pub async fn update(
     key.status = patch.status.unwrap_or(key.status);
     key.models = patch.models.unwrap_or(key.models);
     key.expires_at = patch.expires_at.unwrap_or(key.expires_at);
+    key.owner_id = patch.owner_id.or(key.owner_id);
     with_tx!(&mut tx, |c| {
         let update = sqlx::query(UPDATE)
             .bind(id)
@@ -222,15 +242,18 @@ pub async fn update(
             .bind(&key.name);
         let update = update.bind(key.status).bind(row::json(key.models.as_ref()));
         let update = update.bind(Json(&key.limits)).bind(key.expires_at);
+        let update = update.bind(key.owner_id);
         update.execute(c).await.map(|_| ())
     })?;
-    finish(tx, id, now).await
+    finish(tx, id, "key.update", before, &act).await
 }
 
 /// Removes a key's secrets and hides it.
-pub async fn delete(db: &Db, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
+pub async fn delete(db: &Db, id: KeyId, act: impl Into<Act>) -> Result<(), StoreError> {
+    let act = act.into();
+    let now = act.at;
     let mut tx = db.begin().await?;
-    touch(&mut tx, id, now).await?;
+    let key = lock(&mut tx, id, now).await?;
     secrets::delete_all(&mut tx, id).await?;
     with_tx!(&mut tx, |c| {
         sqlx::query(DELETE)
@@ -240,6 +263,8 @@ pub async fn delete(db: &Db, id: KeyId, now: Timestamp) -> Result<(), StoreError
             .await
             .map(|_| ())
     })?;
+    let after = None;
+    note(&mut tx, &key, "key.delete", audit::image(&key), after, &act).await?;
     changes::append(&mut tx, ChangeKind::Key, id.0, now).await?;
     tx.commit().await
 }
@@ -251,13 +276,15 @@ pub async fn rotate(
     secret: &SecretHash,
     display: &str,
     grace_until: Timestamp,
-    now: Timestamp,
+    act: impl Into<Act>,
 ) -> Result<Key, StoreError> {
+    let act = act.into();
+    let now = act.at;
     let mut tx = db.begin().await?;
-    lock(&mut tx, id, now).await?;
+    let before = audit::image(&lock(&mut tx, id, now).await?);
     secrets::retire(&mut tx, id, grace_until, now).await?;
     secrets::insert(&mut tx, id, secret, display, now).await?;
-    finish(tx, id, now).await
+    finish(tx, id, "key.rotate", before, &act).await
 }
 
 async fn lock(tx: &mut Tx, id: KeyId, now: Timestamp) -> Result<Key, StoreError> {
@@ -282,9 +309,36 @@ async fn get(tx: &mut Tx, id: KeyId) -> Result<Key, StoreError> {
     Ok(row.into())
 }
 
-async fn finish(mut tx: Tx, id: KeyId, now: Timestamp) -> Result<Key, StoreError> {
+/// Writes down what became of a key.
+async fn note(
+    tx: &mut Tx,
+    key: &Key,
+    action: &'static str,
+    before: Option<Value>,
+    after: Option<Value>,
+    act: &Act,
+) -> Result<(), StoreError> {
+    let entry = audit::Entry {
+        organisation: Some(key.organisation_id),
+        action,
+        subject: key.id.0,
+        name: &key.name,
+        before,
+        after,
+    };
+    audit::append(tx, act, entry).await
+}
+
+async fn finish(
+    mut tx: Tx,
+    id: KeyId,
+    action: &'static str,
+    before: Option<Value>,
+    act: &Act,
+) -> Result<Key, StoreError> {
     let key = get(&mut tx, id).await?;
-    changes::append(&mut tx, ChangeKind::Key, id.0, now).await?;
+    note(&mut tx, &key, action, before, audit::image(&key), act).await?;
+    changes::append(&mut tx, ChangeKind::Key, id.0, act.at).await?;
     tx.commit().await?;
     Ok(key)
 }

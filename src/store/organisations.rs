@@ -1,12 +1,15 @@
 //! Tenants. Every one has a project "Default", where keys without a project go.
 
+use serde::Serialize;
+use serde_json::Value;
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
-use super::{Db, StoreError, budgets, projects};
+use super::{Db, StoreError, audit, budgets, projects};
+use crate::domain::audit::Act;
 use crate::domain::limits::Limits;
 use crate::domain::tenant::{OrganisationId, OrganisationStatus, ScopeId};
 use crate::domain::time::Timestamp;
@@ -14,7 +17,8 @@ use crate::domain::time::Timestamp;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, status, limits, models, version, created_at FROM organisations ",
+            "SELECT id, name, status, limits, models, version, created_at FROM organisations
+             WHERE deleted_at IS NULL ",
             $rest
         )
     };
@@ -22,16 +26,17 @@ macro_rules! select {
 
 const INSERT: &str = "INSERT INTO organisations (id, name, status, limits, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $5)";
-const LOCK: &str = "UPDATE organisations SET version = version + 1, updated_at = $2 WHERE id = $1";
-const UPDATE: &str = "UPDATE organisations SET name = $2, status = $3, limits = $4 WHERE id = $1";
-const BY_ID: &str = select!("WHERE id = $1");
-const BY_NAME: &str = select!("WHERE name = $1");
+const LOCK: &str = "UPDATE organisations SET updated_at = $2 WHERE id = $1";
+const UPDATE: &str = "UPDATE organisations SET name = $2, status = $3, limits = $4,
+    models = $5, version = version + 1 WHERE id = $1";
+const BY_ID: &str = select!("AND id = $1");
+const BY_NAME: &str = select!("AND name = $1");
 const ALL: &str = select!("ORDER BY name");
 
 pub(super) const STATEMENTS: &[&str] = &[INSERT, LOCK, UPDATE, BY_ID, BY_NAME, ALL];
 
 /// A tenant.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
 pub struct Organisation {
     /// What everything of it names.
     pub id: OrganisationId,
@@ -60,6 +65,10 @@ pub struct OrganisationPatch {
     pub status: Option<OrganisationStatus>,
     /// New limits, all of them.
     pub limits: Option<Limits>,
+    /// A new allowlist; `Some(None)` allows all models.
+    pub models: Option<Option<Vec<String>>>,
+    /// Only if this is still its version.
+    pub version: Option<i64>,
 }
 
 /// Creates an organisation and its default project.
@@ -67,9 +76,10 @@ pub async fn create(
     db: &Db,
     name: &str,
     limits: &Limits,
-    now: Timestamp,
+    act: impl Into<Act>,
 ) -> Result<Organisation, StoreError> {
-    let id = OrganisationId::new();
+    let (id, act) = (OrganisationId::new(), act.into());
+    let now = act.at;
     let mut tx = db.begin().await?;
     with_tx!(&mut tx, |c| {
         let insert = sqlx::query(INSERT).bind(id).bind(name);
@@ -80,7 +90,7 @@ pub async fn create(
         insert.execute(c).await.map(|_| ())
     })?;
     projects::insert_default(&mut tx, id, now).await?;
-    finish(tx, id, now).await
+    finish(tx, id, "organisation.create", None, &act).await
 }
 
 /// The organisation with this id or, failing that, this name.
@@ -113,8 +123,10 @@ pub async fn update(
     db: &Db,
     id: OrganisationId,
     patch: OrganisationPatch,
-    now: Timestamp,
+    act: impl Into<Act>,
 ) -> Result<Organisation, StoreError> {
+    let act = act.into();
+    let now = act.at;
     let mut tx = db.begin().await?;
     with_tx!(&mut tx, |c| {
         sqlx::query(LOCK)
@@ -125,21 +137,27 @@ pub async fn update(
             .map(|_| ())
     })?;
     let old = get(&mut tx, id).await?;
+    if patch.version.is_some_and(|version| version != old.version) {
+        return Err(StoreError::VersionConflict);
+    }
+    let before = audit::image(&old);
     if let Some(limits) = &patch.limits {
         budgets::set_amounts(&mut tx, ScopeId::Organisation(id), limits, now).await?;
     }
     let name = patch.name.unwrap_or(old.name);
     let status = patch.status.unwrap_or(old.status);
     let limits = patch.limits.unwrap_or(old.limits);
+    let models = patch.models.unwrap_or(old.models);
     with_tx!(&mut tx, |c| {
         let update = sqlx::query(UPDATE)
             .bind(id)
             .bind(name)
             .bind(status)
-            .bind(Json(limits));
+            .bind(Json(limits))
+            .bind(models.map(Json));
         update.execute(c).await.map(|_| ())
     })?;
-    finish(tx, id, now).await
+    finish(tx, id, "organisation.update", before, &act).await
 }
 
 async fn get(tx: &mut Tx, id: OrganisationId) -> Result<Organisation, StoreError> {
@@ -152,10 +170,21 @@ async fn get(tx: &mut Tx, id: OrganisationId) -> Result<Organisation, StoreError
 async fn finish(
     mut tx: Tx,
     id: OrganisationId,
-    now: Timestamp,
+    action: &'static str,
+    before: Option<Value>,
+    act: &Act,
 ) -> Result<Organisation, StoreError> {
     let organisation = get(&mut tx, id).await?;
-    changes::append(&mut tx, ChangeKind::Organisation, id.0, now).await?;
+    let entry = audit::Entry {
+        organisation: Some(id),
+        action,
+        subject: id.0,
+        name: &organisation.name,
+        before,
+        after: audit::image(&organisation),
+    };
+    audit::append(&mut tx, act, entry).await?;
+    changes::append(&mut tx, ChangeKind::Organisation, id.0, act.at).await?;
     tx.commit().await?;
     Ok(organisation)
 }

@@ -1,13 +1,16 @@
 //! Groups of keys inside an organisation. A deleted project frees its name and is found no more; its
 //! row stays, because usage names it.
 
+use serde::Serialize;
+use serde_json::Value;
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
-use super::{Db, StoreError, budgets};
+use super::{Db, StoreError, audit, budgets};
+use crate::domain::audit::Act;
 use crate::domain::limits::Limits;
 use crate::domain::tenant::{OrganisationId, ProjectId, ScopeId};
 use crate::domain::time::Timestamp;
@@ -25,9 +28,10 @@ macro_rules! select {
 const INSERT: &str = "INSERT INTO projects
     (id, organisation_id, name, limits, models, is_default, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
-const LOCK: &str = "UPDATE projects SET version = version + 1, updated_at = $3
+const LOCK: &str = "UPDATE projects SET updated_at = $3
     WHERE organisation_id = $1 AND id = $2 AND deleted_at IS NULL";
-const UPDATE: &str = "UPDATE projects SET name = $3, limits = $4, models = $5
+const UPDATE: &str = "UPDATE projects SET name = $3, limits = $4, models = $5,
+    version = version + 1
     WHERE organisation_id = $1 AND id = $2";
 const DELETE: &str = "UPDATE projects SET deleted_at = $3 WHERE organisation_id = $1 AND id = $2";
 const HAS_KEYS: &str = "SELECT COUNT(*) > 0 FROM keys WHERE project_id = $1 AND deleted_at IS NULL";
@@ -35,7 +39,8 @@ const BY_ID: &str = select!("AND id = $2");
 const BY_NAME: &str = select!("AND name = $2");
 const DEFAULT: &str = select!("AND is_default");
 const ALL: &str = select!("ORDER BY name");
-const ORGANISATION: &str = "SELECT COUNT(*) > 0 FROM organisations WHERE id = $1";
+const ORGANISATION: &str =
+    "SELECT COUNT(*) > 0 FROM organisations WHERE id = $1 AND deleted_at IS NULL";
 
 pub(super) const STATEMENTS: &[&str] = &[
     INSERT,
@@ -51,7 +56,7 @@ pub(super) const STATEMENTS: &[&str] = &[
 ];
 
 /// A group of keys with limits of its own.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
 pub struct Project {
     /// What its keys name.
     pub id: ProjectId,
@@ -82,6 +87,8 @@ pub struct ProjectPatch {
     pub limits: Option<Limits>,
     /// A new allowlist; `Some(None)` allows all models.
     pub models: Option<Option<Vec<String>>>,
+    /// Only if this is still its version.
+    pub version: Option<i64>,
 }
 
 /// Creates a project.
@@ -91,9 +98,10 @@ pub async fn create(
     name: &str,
     limits: &Limits,
     models: Option<&[String]>,
-    now: Timestamp,
+    act: impl Into<Act>,
 ) -> Result<Project, StoreError> {
-    let id = ProjectId::new();
+    let (id, act) = (ProjectId::new(), act.into());
+    let now = act.at;
     let mut tx = db.begin().await?;
     let exists: bool = with_tx!(&mut tx, |c| {
         sqlx::query_scalar(ORGANISATION)
@@ -113,7 +121,7 @@ pub async fn create(
             .bind(now);
         insert.execute(c).await.map(|_| ())
     })?;
-    finish(tx, organisation, id, now).await
+    finish(tx, organisation, id, "project.create", None, &act).await
 }
 
 /// The project of this organisation with this id or, failing that, this name.
@@ -156,10 +164,16 @@ pub async fn update(
     organisation: OrganisationId,
     id: ProjectId,
     patch: ProjectPatch,
-    now: Timestamp,
+    act: impl Into<Act>,
 ) -> Result<Project, StoreError> {
+    let act = act.into();
+    let now = act.at;
     let mut tx = db.begin().await?;
     let old = lock(&mut tx, organisation, id, now).await?;
+    if patch.version.is_some_and(|version| version != old.version) {
+        return Err(StoreError::VersionConflict);
+    }
+    let before = audit::image(&old);
     if let Some(limits) = &patch.limits {
         budgets::set_amounts(&mut tx, ScopeId::Project(id), limits, now).await?;
     }
@@ -171,7 +185,7 @@ pub async fn update(
         let update = update.bind(Json(limits)).bind(models.map(Json));
         update.execute(c).await.map(|_| ())
     })?;
-    finish(tx, organisation, id, now).await
+    finish(tx, organisation, id, "project.update", before, &act).await
 }
 
 /// Deletes a project that has no keys left.
@@ -179,11 +193,14 @@ pub async fn delete(
     db: &Db,
     organisation: OrganisationId,
     id: ProjectId,
-    now: Timestamp,
+    act: impl Into<Act>,
 ) -> Result<(), StoreError> {
+    let act = act.into();
+    let now = act.at;
     let mut tx = db.begin().await?;
     // With the row locked, no key can enter the project unseen.
-    if lock(&mut tx, organisation, id, now).await?.is_default {
+    let project = lock(&mut tx, organisation, id, now).await?;
+    if project.is_default {
         let what = "the default project cannot be deleted";
         return Err(StoreError::Conflict { what });
     }
@@ -199,6 +216,15 @@ pub async fn delete(
         let delete = sqlx::query(DELETE).bind(organisation).bind(id).bind(now);
         delete.execute(c).await.map(|_| ())
     })?;
+    let entry = audit::Entry {
+        organisation: Some(organisation),
+        action: "project.delete",
+        subject: id.0,
+        name: &project.name,
+        before: audit::image(&project),
+        after: None,
+    };
+    audit::append(&mut tx, &act, entry).await?;
     changes::append(&mut tx, ChangeKind::Project, id.0, now).await?;
     tx.commit().await
 }
@@ -281,10 +307,21 @@ async fn finish(
     mut tx: Tx,
     organisation: OrganisationId,
     id: ProjectId,
-    now: Timestamp,
+    action: &'static str,
+    before: Option<Value>,
+    act: &Act,
 ) -> Result<Project, StoreError> {
     let project = get(&mut tx, organisation, id).await?;
-    changes::append(&mut tx, ChangeKind::Project, id.0, now).await?;
+    let entry = audit::Entry {
+        organisation: Some(organisation),
+        action,
+        subject: id.0,
+        name: &project.name,
+        before,
+        after: audit::image(&project),
+    };
+    audit::append(&mut tx, act, entry).await?;
+    changes::append(&mut tx, ChangeKind::Project, id.0, act.at).await?;
     tx.commit().await?;
     Ok(project)
 }

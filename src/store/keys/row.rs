@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::{Key, PreviousSecret};
 use crate::domain::limits::Limits;
@@ -14,6 +15,7 @@ pub(super) struct KeyRow {
     id: KeyId,
     organisation_id: OrganisationId,
     project_id: ProjectId,
+    owner_id: Option<Uuid>,
     name: String,
     status: KeyStatus,
     #[sqlx(json(nullable))]
@@ -58,6 +60,7 @@ impl From<KeyRow> for Key {
             id: row.id,
             organisation_id: row.organisation_id,
             project_id: row.project_id,
+            owner_id: row.owner_id,
             name: row.name,
             status: row.status,
             models: row.models,

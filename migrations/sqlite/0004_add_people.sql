@@ -1,0 +1,127 @@
+-- People and what they may do, how they prove themselves, and what was changed by whom.
+
+CREATE TABLE users (
+    id BLOB PRIMARY KEY NOT NULL,
+    email TEXT NOT NULL UNIQUE, -- in lower case
+    name TEXT NOT NULL,
+    password TEXT, -- an Argon2id hash; none before the first link is used
+    is_operator INTEGER NOT NULL DEFAULT 0,
+    version INTEGER NOT NULL DEFAULT 1,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE memberships (
+    organisation_id BLOB NOT NULL REFERENCES organisations (id),
+    user_id BLOB NOT NULL REFERENCES users (id),
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'member', 'admin', 'owner')),
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (organisation_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX memberships_user ON memberships (user_id);
+
+-- The cookie's secret is known by its hash alone.
+CREATE TABLE sessions (
+    id BLOB PRIMARY KEY NOT NULL,
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    user_id BLOB NOT NULL REFERENCES users (id),
+    address TEXT,
+    agent TEXT,
+    created_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sessions_user ON sessions (user_id);
+
+-- Links that work once: to set up the first operator, to sign in, to choose a new password.
+CREATE TABLE links (
+    hash BLOB PRIMARY KEY NOT NULL CHECK (length(hash) = 32),
+    purpose TEXT NOT NULL CHECK (purpose IN ('set_up', 'sign_in', 'reset')),
+    user_id BLOB REFERENCES users (id),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX links_user ON links (user_id);
+
+CREATE TABLE invitations (
+    id BLOB PRIMARY KEY NOT NULL,
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    organisation_id BLOB NOT NULL REFERENCES organisations (id),
+    email TEXT NOT NULL, -- in lower case
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'member', 'admin', 'owner')),
+    created_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX invitations_organisation ON invitations (organisation_id);
+
+-- Management tokens: of an organisation with a role, or of the operator without either.
+CREATE TABLE tokens (
+    id BLOB PRIMARY KEY NOT NULL,
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    organisation_id BLOB REFERENCES organisations (id),
+    role TEXT CHECK (role IN ('viewer', 'member', 'admin', 'owner')),
+    name TEXT NOT NULL,
+    display TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    last_used_at INTEGER,
+    CHECK ((organisation_id IS NULL) = (role IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tokens_organisation ON tokens (organisation_id);
+
+-- The user or token whose key it is; none for those of the command line.
+ALTER TABLE keys ADD COLUMN owner_id BLOB;
+
+CREATE INDEX keys_owner ON keys (owner_id) WHERE owner_id IS NOT NULL;
+
+-- A deleted organisation keeps its row, because usage names it.
+ALTER TABLE organisations ADD COLUMN deleted_at INTEGER;
+
+-- What was changed, by whom. References nothing: it outlives what it is about.
+CREATE TABLE audit (
+    id BLOB PRIMARY KEY NOT NULL,
+    at INTEGER NOT NULL,
+    organisation_id BLOB, -- none for what concerns the installation
+    author_kind TEXT NOT NULL,
+    author_id BLOB,
+    author_name TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject_kind TEXT NOT NULL,
+    subject_id BLOB,
+    subject_name TEXT NOT NULL,
+    before_change TEXT,
+    after_change TEXT,
+    address TEXT,
+    request_id BLOB
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX audit_organisation ON audit (organisation_id, id);
+
+-- Nobody rewrites what happened; only old rows may go.
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is not rewritten');
+END;
+
+CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit
+    WHEN OLD.at > (unixepoch() - 30 * 86400) * 1000000
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is not rewritten');
+END;
+
+-- Creations that were asked for under a name of the caller's own, so that asking twice makes one.
+CREATE TABLE idempotency (
+    author_id BLOB NOT NULL,
+    name TEXT NOT NULL,
+    request BLOB NOT NULL CHECK (length(request) = 32), -- SHA-256 of what was asked
+    subject_id BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (author_id, name)
+) STRICT, WITHOUT ROWID;

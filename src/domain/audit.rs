@@ -1,0 +1,93 @@
+//! Who changes something, and when: what every change is written down with.
+
+use core::net::IpAddr;
+
+use uuid::Uuid;
+
+use super::tenant::{TokenId, UserId};
+use super::time::Timestamp;
+
+/// A change about to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub author: Author,
+    /// From where, as far as that is known.
+    pub address: Option<IpAddr>,
+    /// The `x-request-id` it was asked with.
+    pub request: Option<Uuid>,
+}
+
+/// Who makes a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// Whoever may run commands on the database.
+    CommandLine,
+    /// A person.
+    User {
+        /// Who.
+        id: UserId,
+        /// As they sign in.
+        email: String,
+    },
+    /// A management token.
+    Token {
+        /// Which.
+        id: TokenId,
+        /// What people call it.
+        name: String,
+    },
+    /// Whoever holds a one-time link or a key that leaked: the holding is the proof.
+    Bearer,
+}
+
+impl Author {
+    /// What kind of author, as it is written down.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CommandLine => "command_line",
+            Self::User { .. } => "user",
+            Self::Token { .. } => "token",
+            Self::Bearer => "bearer",
+        }
+    }
+
+    /// Which one, where there are many. Also names the owner of the keys it makes.
+    pub fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::User { id, .. } => Some(id.0),
+            Self::Token { id, .. } => Some(id.0),
+            Self::CommandLine | Self::Bearer => None,
+        }
+    }
+
+    /// For people.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User { email, .. } => email,
+            Self::Token { name, .. } => name,
+            Self::CommandLine => "command line",
+            Self::Bearer => "holder of the secret",
+        }
+    }
+}
+
+/// Commands need no more than a time to act.
+impl From<Timestamp> for Act {
+    fn from(at: Timestamp) -> Self {
+        Self {
+            at,
+            author: Author::CommandLine,
+            address: None,
+            request: None,
+        }
+    }
+}
+
+impl From<&Self> for Act {
+    fn from(act: &Self) -> Self {
+        act.clone()
+    }
+}

@@ -1,0 +1,129 @@
+//! People. An e-mail address is kept in lower case and belongs to one person.
+
+use sqlx::FromRow;
+
+use super::transaction::Tx;
+use super::{Db, StoreError, audit};
+use crate::domain::audit::Act;
+use crate::domain::tenant::UserId;
+use crate::domain::time::Timestamp;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, email, name, password, is_operator, version, created_at FROM users ",
+            $rest
+        )
+    };
+}
+
+const INSERT: &str = "INSERT INTO users (id, email, name, password, is_operator, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $6)";
+const SET_PASSWORD: &str =
+    "UPDATE users SET password = $2, version = version + 1, updated_at = $3 WHERE id = $1";
+const BY_ID: &str = select!("WHERE id = $1");
+const BY_EMAIL: &str = select!("WHERE email = $1");
+const ANY: &str = "SELECT COUNT(*) > 0 FROM users";
+
+pub(super) const STATEMENTS: &[&str] = &[INSERT, SET_PASSWORD, BY_ID, BY_EMAIL, ANY];
+
+/// A person.
+#[derive(Clone, FromRow)]
+pub struct User {
+    /// What everything of theirs names.
+    pub id: UserId,
+    /// In lower case.
+    pub email: String,
+    /// What people call them.
+    pub name: String,
+    /// The hash of their password; none before they chose one.
+    pub password: Option<String>,
+    /// Whether they run the installation.
+    pub is_operator: bool,
+    /// Grows with every write.
+    pub version: i64,
+    /// When they came.
+    pub created_at: Timestamp,
+}
+
+/// What a new user is made of.
+#[derive(Clone)]
+pub struct NewUser<'a> {
+    /// In any case.
+    pub email: &'a str,
+    /// What people call them.
+    pub name: &'a str,
+    /// A hash.
+    pub password: Option<&'a str>,
+    /// Whether they run the installation.
+    pub is_operator: bool,
+}
+
+/// The user with this id.
+pub async fn find(db: &Db, id: UserId) -> Result<Option<User>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await
+    })?)
+}
+
+/// The user with this e-mail address, in any case.
+pub async fn find_by_email(db: &Db, email: &str) -> Result<Option<User>, StoreError> {
+    let email = email.to_lowercase();
+    Ok(with_pool!(db, |pool| {
+        sqlx::query_as(BY_EMAIL).bind(email).fetch_optional(pool).await
+    })?)
+}
+
+/// Whether there is anybody.
+pub async fn is_any(db: &Db) -> Result<bool, StoreError> {
+    Ok(with_pool!(db, |pool| sqlx::query_scalar(ANY).fetch_one(pool).await)?)
+}
+
+pub(super) async fn insert(
+    tx: &mut Tx,
+    new: &NewUser<'_>,
+    act: &Act,
+) -> Result<UserId, StoreError> {
+    let (id, email) = (UserId::new(), new.email.to_lowercase());
+    with_tx!(&mut *tx, |c| {
+        let insert = sqlx::query(INSERT).bind(id).bind(&email).bind(new.name);
+        let insert = insert.bind(new.password).bind(new.is_operator).bind(act.at);
+        insert.execute(c).await.map(|_| ())
+    })?;
+    let after = serde_json::json!({"email": email, "name": new.name, "operator": new.is_operator});
+    let entry = audit::Entry {
+        organisation: None,
+        action: "user.create",
+        subject: id.0,
+        name: &email,
+        before: None,
+        after: Some(after),
+    };
+    audit::append(tx, act, entry).await?;
+    Ok(id)
+}
+
+pub(super) async fn get(tx: &mut Tx, id: UserId) -> Result<User, StoreError> {
+    Ok(with_tx!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_one(c).await)?)
+}
+
+pub(super) async fn set_password(
+    tx: &mut Tx,
+    user: &User,
+    password: &str,
+    act: &Act,
+) -> Result<(), StoreError> {
+    with_tx!(&mut *tx, |c| {
+        let set = sqlx::query(SET_PASSWORD).bind(user.id).bind(password);
+        set.bind(act.at).execute(c).await.map(|_| ())
+    })?;
+    let entry = audit::Entry {
+        organisation: None,
+        action: "user.password",
+        subject: user.id.0,
+        name: &user.email,
+        before: None,
+        after: None,
+    };
+    audit::append(tx, act, entry).await
+}
