@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::{self, Api};
 use crate::cache::Callers;
 use crate::config::{Config, Durability};
 use crate::domain::time::Clock;
@@ -17,6 +18,7 @@ use crate::gateway::{Capacity, Limiters, Upstream};
 use crate::ledger::Ledger;
 use crate::ledger::journal::{self, Journal};
 use crate::lifecycle::Lifecycle;
+use crate::management::Management;
 use crate::metrics::Metrics;
 use crate::providers::Catalog;
 use crate::server::Server;
@@ -75,8 +77,11 @@ impl App {
         let metrics = Metrics::new();
         metrics.collect(gauges::of(&lifecycle, &background));
         let gateway = background.gateway(config, &lifecycle, &metrics);
+        let router = gateway
+            .router()
+            .merge(api::router(manage(config, &background)));
         Ok(Self {
-            server: Server::new(&config.server, gateway.router(), &lifecycle),
+            server: Server::new(&config.server, router, &lifecycle),
             db,
             ledger,
             lifecycle,
@@ -129,6 +134,20 @@ impl App {
         // One that hangs would never let go of its connections.
         let _ = tokio::time::timeout(LAST_WORDS, db.close()).await;
         Ok(())
+    }
+}
+
+/// What manages organisations and their keys, and the door to it.
+fn manage(config: &Config, background: &Background) -> Api {
+    let management = Management {
+        db: background.db.clone(),
+        clock: background.clock.clone(),
+        catalog: Arc::clone(&background.catalog),
+        public_url: config.server.public_url.trim_end_matches('/').to_owned(),
+    };
+    Api {
+        management: Arc::new(management),
+        trusted_proxies: config.server.trusted_proxies.as_slice().into(),
     }
 }
 

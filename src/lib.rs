@@ -15,8 +15,12 @@
 //! leaves, the provider breaks, the process is told to stop), the call is settled exactly once, by
 //! the rules in [`domain::usage`]. The ledger writes what was settled to the [`store`] in batches.
 //!
+//! Whoever manages keys comes by another door: the [`api`] is a face of [`management`], where the rules
+//! of who may do what are.
+//!
 //! [`app`] puts all of this together, for the binary and for every test.
 
+pub mod api;
 pub mod app;
 pub mod cache;
 pub mod cli;
@@ -26,6 +30,7 @@ pub mod gateway;
 pub mod killpoint;
 pub mod ledger;
 pub mod lifecycle;
+pub mod management;
 pub mod metrics;
 pub mod providers;
 pub mod sandbox;

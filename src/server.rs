@@ -58,6 +58,10 @@ struct Addresses {
     open: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
+/// The address that a request's connection comes from. Calls (`/v1`) do without.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
 /// A connection's places; free again when it is gone.
 struct Place {
     _of_all: OwnedSemaphorePermit,
@@ -131,20 +135,20 @@ impl Server {
         let server = Arc::clone(self);
         self.connections.spawn(async move {
             tokio::select! {
-                () = server.serve(stream) => {}
+                () = server.serve(stream, Peer(peer.ip())) => {}
                 () = server.cut.cancelled() => {}
             }
             drop(place);
         });
     }
 
-    async fn serve(&self, stream: TcpStream) {
+    async fn serve(&self, stream: TcpStream, peer: Peer) {
         // Without it the first event of a stream waits for the acknowledgement of its head.
         let _ = stream.set_nodelay(true);
         let (in_flight, left) = (InFlight::default(), Left::default());
         let stream = Farewell::new(stream, left.clone());
         let io = GuardedIo::new(stream, self.deadlines, in_flight.clone());
-        let service = counted(self.router.clone(), in_flight);
+        let service = counted(self.router.clone(), in_flight, peer);
         if let Err(error) = self.serve_http(io, service).await {
             tracing::debug!(%error, "a connection broke");
         }

@@ -12,7 +12,7 @@ use super::model_list::ModelList;
 use super::moment::{Expiry, Grace};
 use super::session::{Session, checked_name};
 use crate::domain::key::PlainKey;
-use crate::domain::limits::Limits;
+use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{KeyStatus, OrganisationId, ProjectId};
 use crate::store::keys::{self, Key, KeyPatch, NewKey};
 use view::{Created, Deleted, View};
@@ -189,7 +189,11 @@ impl Update {
             name: name.map(str::to_owned),
             status: None,
             project_id: self.settings.project(session, old.organisation_id).await?,
-            limits: self.settings.limits.change(&old.limits)?,
+            limits: self
+                .settings
+                .limits
+                .change(&old.limits)?
+                .map(LimitsPatch::from),
             models: self.settings.models.map(|list| list.0),
             expires_at: self.settings.expires.map(|expiry| expiry.resolve(now)),
             ..KeyPatch::default()

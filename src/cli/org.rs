@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::limit_flags::{LimitFlags, summary};
 use super::print::Row;
 use super::session::{Session, checked_name, taken};
-use crate::domain::limits::Limits;
+use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{OrganisationId, OrganisationStatus};
 use crate::domain::time::Timestamp;
 use crate::store::organisations::{self, Organisation, OrganisationPatch};
@@ -88,7 +88,7 @@ impl Update {
         let patch = OrganisationPatch {
             name: name.map(str::to_owned),
             status: self.status.map(OrganisationStatus::from),
-            limits: self.limits.change(&old.limits)?,
+            limits: self.limits.change(&old.limits)?.map(LimitsPatch::from),
             ..OrganisationPatch::default()
         };
         let updated = organisations::update(&session.db, old.id, patch, session.now()).await;

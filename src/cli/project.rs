@@ -7,7 +7,7 @@ use super::limit_flags::{LimitFlags, summary};
 use super::model_list::{self, ModelList};
 use super::print::Row;
 use super::session::{Session, checked_name, taken};
-use crate::domain::limits::Limits;
+use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::ProjectId;
 use crate::domain::time::Timestamp;
 use crate::store::projects::{self, Project, ProjectPatch};
@@ -127,7 +127,7 @@ impl Update {
         let name = self.name.as_deref().map(checked_name).transpose()?;
         let patch = ProjectPatch {
             name: name.map(str::to_owned),
-            limits: self.limits.change(&old.limits)?,
+            limits: self.limits.change(&old.limits)?.map(LimitsPatch::from),
             models: self.models.map(|list| list.0),
             ..ProjectPatch::default()
         };

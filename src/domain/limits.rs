@@ -5,8 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::quota::Period;
 
+pub mod patch;
+
+pub use patch::LimitsPatch;
+
 /// All limits of one scope, in the shape that the store and the management API share.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Calls admitted a minute.
@@ -24,7 +28,7 @@ pub struct Limits {
 }
 
 /// A hard limit on tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenQuota {
     /// Always `tokens`; named so that a reader of the JSON need not guess.
@@ -32,6 +36,7 @@ pub struct TokenQuota {
     pub unit: TokenUnit,
     /// Tokens per period.
     #[serde(deserialize_with = "amount")]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_000i64)]
     pub amount: i64,
     /// When counting starts anew.
     #[serde(default)]
@@ -39,7 +44,7 @@ pub struct TokenQuota {
 }
 
 /// The unit of a [`TokenQuota`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenUnit {
     /// Input and output tokens together.
@@ -48,11 +53,12 @@ pub enum TokenUnit {
 }
 
 /// A hard limit on money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoneyBudget {
     /// Nano-USD per period, written as a decimal number of US dollars.
     #[serde(rename = "amount_usd", with = "usd")]
+    #[schema(value_type = String, pattern = r"^\d{1,10}(\.\d{1,9})?$", example = "25.00")]
     pub amount_nano: i64,
     /// When counting starts anew.
     #[serde(default)]

@@ -64,6 +64,6 @@ mod tests {
             assert_eq!(hash_of(TOKEN_PREFIX, garbage), None);
         }
         assert!(!format!("{secret:?}").contains(&secret.expose()[3..]));
-        assert_eq!(secret.display(), "mk-BwcH…BwcH");
+        assert_eq!(secret.display(), "mk-BwcH…HBwc");
     }
 }

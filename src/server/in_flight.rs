@@ -17,6 +17,8 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tower::Service;
 
+use super::Peer;
+
 /// The calls of one connection.
 #[derive(Clone, Default)]
 pub(super) struct InFlight(Arc<Calls>);
@@ -49,6 +51,7 @@ struct InFlightCall {
 pub(super) struct Counted {
     router: Router,
     in_flight: InFlight,
+    peer: Peer,
 }
 
 /// A body that keeps its call counted. HTTP/2 gets it in pieces: it queues what it is given, and a
@@ -59,8 +62,12 @@ pub(super) struct CountedBody {
     call: InFlightCall,
 }
 
-pub(super) fn counted(router: Router, in_flight: InFlight) -> Counted {
-    Counted { router, in_flight }
+pub(super) fn counted(router: Router, in_flight: InFlight, peer: Peer) -> Counted {
+    Counted {
+        router,
+        in_flight,
+        peer,
+    }
 }
 
 impl InFlight {
@@ -116,8 +123,11 @@ impl hyper::service::Service<Request<Incoming>> for Counted {
     type Error = std::convert::Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let call = self.in_flight.enter(request.version());
+        if !request.uri().path().starts_with("/v1/") {
+            request.extensions_mut().insert(self.peer);
+        }
         // A router is always ready: each of its routes is cloned for a call.
         let answering = self.router.clone().call(request);
         Box::pin(async move {

@@ -16,7 +16,8 @@ use crate::domain::time::Timestamp;
 const INSERT: &str = "INSERT INTO audit (id, at, organisation_id, author_kind, author_id, author_name,
     action, subject_kind, subject_id, subject_name, before_change, after_change, address, request_id)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-const OF_ORGANISATION: &str = "SELECT id, at, author_kind, author_id, author_name, action, subject_kind,
+const OF_ORGANISATION: &str =
+    "SELECT id, at, author_kind, author_id, author_name, action, subject_kind,
         subject_id, subject_name, before_change, after_change, address, request_id
     FROM audit WHERE organisation_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
 
@@ -114,7 +115,9 @@ fn changed(before: Option<Value>, after: Option<Value>) -> (Option<Value>, Optio
         return (before, after);
     };
     let differing = |from: &Map<String, Value>, to: &Map<String, Value>| {
-        let fields = from.iter().filter(|(name, value)| to.get(*name) != Some(value));
+        let fields = from
+            .iter()
+            .filter(|(name, value)| to.get(*name) != Some(value));
         let fields = fields.map(|(name, value)| (name.clone(), value.clone()));
         Some(Value::Object(fields.collect()))
     };

@@ -13,8 +13,8 @@ use crate::domain::key::SecretHash;
 use crate::domain::quota::{Period, Unit};
 use crate::domain::role::Role;
 use crate::domain::tenant::{
-    CallId, InvitationId, KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId, SessionId,
-    TokenId, UserId,
+    CallId, InvitationId, KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId,
+    SessionId, TokenId, UserId,
 };
 use crate::domain::usage::Source;
 
@@ -78,9 +78,7 @@ column!(CallId as Uuid, |id| id.0, |id| Ok(CallId(id)));
 column!(UserId as Uuid, |id| id.0, |id| Ok(UserId(id)));
 column!(TokenId as Uuid, |id| id.0, |id| Ok(TokenId(id)));
 column!(SessionId as Uuid, |id| id.0, |id| Ok(SessionId(id)));
-column!(InvitationId as Uuid, |id| id.0, |id| Ok(InvitationId(
-    id
-)));
+column!(InvitationId as Uuid, |id| id.0, |id| Ok(InvitationId(id)));
 column!(SecretHash as Vec<u8>, |hash| hash.0.to_vec(), |bytes| Ok(
     SecretHash(bytes.as_slice().try_into()?)
 ));

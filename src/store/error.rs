@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 
+use crate::domain::limits::patch::AmountMissing;
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -128,6 +130,13 @@ impl StoreError {
     pub fn cause(&self) -> String {
         let source = std::error::Error::source(self);
         source.map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+/// Changes are looked at before they get here: the quota they were made for was removed meanwhile.
+impl From<AmountMissing> for StoreError {
+    fn from(_: AmountMissing) -> Self {
+        Self::VersionConflict
     }
 }
 

@@ -12,7 +12,7 @@ use super::transaction::Tx;
 use super::{Db, StoreError, audit, budgets, projects};
 use crate::domain::audit::Act;
 use crate::domain::key::SecretHash;
-use crate::domain::limits::Limits;
+use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{KeyId, KeyStatus, OrganisationId, ProjectId, ScopeId};
 use crate::domain::time::Timestamp;
 
@@ -134,8 +134,8 @@ pub struct KeyPatch {
     pub project_id: Option<ProjectId>,
     /// A new allowlist; `Some(None)` allows all models.
     pub models: Option<Option<Vec<String>>>,
-    /// New limits, all of them.
-    pub limits: Option<Limits>,
+    /// What becomes of its limits.
+    pub limits: Option<LimitsPatch>,
     /// A new expiry; `Some(None)` for none.
     pub expires_at: Option<Option<Timestamp>>,
     /// Another owner, who must be a member.
@@ -226,7 +226,8 @@ pub async fn update(
         let organisation = key.organisation_id;
         key.project_id = projects::receive_key(&mut tx, organisation, Some(wanted), now).await?;
     }
-    if let Some(limits) = patch.limits {
+    if let Some(change) = patch.limits {
+        let limits = change.apply(&key.limits)?;
         budgets::set_amounts(&mut tx, ScopeId::Key(id), &limits, now).await?;
         key.limits = limits;
     }

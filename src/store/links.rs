@@ -34,7 +34,12 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     with_tx!(tx, |c| {
         let insert = sqlx::query(INSERT).bind(hash).bind(purpose).bind(user);
-        insert.bind(now).bind(expires_at).execute(c).await.map(|_| ())
+        insert
+            .bind(now)
+            .bind(expires_at)
+            .execute(c)
+            .await
+            .map(|_| ())
     })?;
     Ok(())
 }
@@ -54,6 +59,10 @@ pub(super) async fn take(
 
 /// Ends all links of a user.
 pub(super) async fn end_all(tx: &mut Tx, user: UserId) -> Result<(), StoreError> {
-    with_tx!(tx, |c| sqlx::query(END_ALL).bind(user).execute(c).await.map(|_| ()))?;
+    with_tx!(tx, |c| sqlx::query(END_ALL)
+        .bind(user)
+        .execute(c)
+        .await
+        .map(|_| ()))?;
     Ok(())
 }

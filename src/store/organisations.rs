@@ -10,7 +10,7 @@ use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
 use super::{Db, StoreError, audit, budgets, projects};
 use crate::domain::audit::Act;
-use crate::domain::limits::Limits;
+use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{OrganisationId, OrganisationStatus, ScopeId};
 use crate::domain::time::Timestamp;
 
@@ -63,8 +63,8 @@ pub struct OrganisationPatch {
     pub name: Option<String>,
     /// A new status.
     pub status: Option<OrganisationStatus>,
-    /// New limits, all of them.
-    pub limits: Option<Limits>,
+    /// What becomes of its limits.
+    pub limits: Option<LimitsPatch>,
     /// A new allowlist; `Some(None)` allows all models.
     pub models: Option<Option<Vec<String>>>,
     /// Only if this is still its version.
@@ -141,12 +141,14 @@ pub async fn update(
         return Err(StoreError::VersionConflict);
     }
     let before = audit::image(&old);
-    if let Some(limits) = &patch.limits {
+    let limits = patch.limits.map(|change| change.apply(&old.limits));
+    let limits = limits.transpose()?;
+    if let Some(limits) = &limits {
         budgets::set_amounts(&mut tx, ScopeId::Organisation(id), limits, now).await?;
     }
     let name = patch.name.unwrap_or(old.name);
     let status = patch.status.unwrap_or(old.status);
-    let limits = patch.limits.unwrap_or(old.limits);
+    let limits = limits.unwrap_or(old.limits);
     let models = patch.models.unwrap_or(old.models);
     with_tx!(&mut tx, |c| {
         let update = sqlx::query(UPDATE)

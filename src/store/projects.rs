@@ -11,7 +11,7 @@ use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
 use super::{Db, StoreError, audit, budgets};
 use crate::domain::audit::Act;
-use crate::domain::limits::Limits;
+use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{OrganisationId, ProjectId, ScopeId};
 use crate::domain::time::Timestamp;
 
@@ -83,8 +83,8 @@ pub struct Project {
 pub struct ProjectPatch {
     /// A new name.
     pub name: Option<String>,
-    /// New limits, all of them.
-    pub limits: Option<Limits>,
+    /// What becomes of its limits.
+    pub limits: Option<LimitsPatch>,
     /// A new allowlist; `Some(None)` allows all models.
     pub models: Option<Option<Vec<String>>>,
     /// Only if this is still its version.
@@ -131,13 +131,7 @@ pub async fn find(
     name_or_id: &str,
 ) -> Result<Option<Project>, StoreError> {
     if let Ok(id) = name_or_id.parse::<Uuid>() {
-        let found = with_pool!(db, |pool| {
-            sqlx::query_as(BY_ID)
-                .bind(organisation)
-                .bind(id)
-                .fetch_optional(pool)
-                .await
-        })?;
+        let found = find_by_id(db, organisation, ProjectId(id)).await?;
         if found.is_some() {
             return Ok(found);
         }
@@ -148,6 +142,18 @@ pub async fn find(
             .bind(name_or_id)
             .fetch_optional(pool)
             .await
+    })?)
+}
+
+/// The project of this organisation with this id.
+pub async fn find_by_id(
+    db: &Db,
+    organisation: OrganisationId,
+    id: ProjectId,
+) -> Result<Option<Project>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        let find = sqlx::query_as(BY_ID).bind(organisation).bind(id);
+        find.fetch_optional(pool).await
     })?)
 }
 
@@ -174,11 +180,13 @@ pub async fn update(
         return Err(StoreError::VersionConflict);
     }
     let before = audit::image(&old);
-    if let Some(limits) = &patch.limits {
+    let limits = patch.limits.map(|change| change.apply(&old.limits));
+    let limits = limits.transpose()?;
+    if let Some(limits) = &limits {
         budgets::set_amounts(&mut tx, ScopeId::Project(id), limits, now).await?;
     }
     let name = patch.name.unwrap_or(old.name);
-    let limits = patch.limits.unwrap_or(old.limits);
+    let limits = limits.unwrap_or(old.limits);
     let models = patch.models.unwrap_or(old.models);
     with_tx!(&mut tx, |c| {
         let update = sqlx::query(UPDATE).bind(organisation).bind(id).bind(name);

@@ -130,6 +130,10 @@ pub(super) async fn insert(
 
 /// Ends every session of a user: their password or their rights changed.
 pub(super) async fn end_all(tx: &mut Tx, user: UserId) -> Result<(), StoreError> {
-    with_tx!(tx, |c| sqlx::query(END_ALL).bind(user).execute(c).await.map(|_| ()))?;
+    with_tx!(tx, |c| sqlx::query(END_ALL)
+        .bind(user)
+        .execute(c)
+        .await
+        .map(|_| ()))?;
     Ok(())
 }

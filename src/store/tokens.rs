@@ -53,6 +53,10 @@ pub async fn find_live(
     now: Timestamp,
 ) -> Result<Option<Token>, StoreError> {
     Ok(with_pool!(db, |pool| {
-        sqlx::query_as(LIVE).bind(hash).bind(now).fetch_optional(pool).await
+        sqlx::query_as(LIVE)
+            .bind(hash)
+            .bind(now)
+            .fetch_optional(pool)
+            .await
     })?)
 }

@@ -17,7 +17,8 @@ macro_rules! select {
     };
 }
 
-const INSERT: &str = "INSERT INTO users (id, email, name, password, is_operator, created_at, updated_at)
+const INSERT: &str =
+    "INSERT INTO users (id, email, name, password, is_operator, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $6)";
 const SET_PASSWORD: &str =
     "UPDATE users SET password = $2, version = version + 1, updated_at = $3 WHERE id = $1";
@@ -70,13 +71,18 @@ pub async fn find(db: &Db, id: UserId) -> Result<Option<User>, StoreError> {
 pub async fn find_by_email(db: &Db, email: &str) -> Result<Option<User>, StoreError> {
     let email = email.to_lowercase();
     Ok(with_pool!(db, |pool| {
-        sqlx::query_as(BY_EMAIL).bind(email).fetch_optional(pool).await
+        sqlx::query_as(BY_EMAIL)
+            .bind(email)
+            .fetch_optional(pool)
+            .await
     })?)
 }
 
 /// Whether there is anybody.
 pub async fn is_any(db: &Db) -> Result<bool, StoreError> {
-    Ok(with_pool!(db, |pool| sqlx::query_scalar(ANY).fetch_one(pool).await)?)
+    Ok(with_pool!(db, |pool| sqlx::query_scalar(ANY)
+        .fetch_one(pool)
+        .await)?)
 }
 
 pub(super) async fn insert(
@@ -104,7 +110,10 @@ pub(super) async fn insert(
 }
 
 pub(super) async fn get(tx: &mut Tx, id: UserId) -> Result<User, StoreError> {
-    Ok(with_tx!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_one(c).await)?)
+    Ok(with_tx!(tx, |c| sqlx::query_as(BY_ID)
+        .bind(id)
+        .fetch_one(c)
+        .await)?)
 }
 
 pub(super) async fn set_password(

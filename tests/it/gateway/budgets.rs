@@ -92,7 +92,7 @@ async fn what_a_call_costs_is_what_its_budgets_lose(database: TestDb) {
             .script()
     });
     let patch = OrganisationPatch {
-        limits: Some(budget(1_000_000_000)),
+        limits: Some(budget(1_000_000_000).into()),
         ..OrganisationPatch::default()
     };
     let now = Clock::default().now();

@@ -151,7 +151,7 @@ async fn a_call_that_no_budget_covers_is_not_touched() {
 async fn a_refused_call_draws_from_no_budget() {
     let app = TestApp::start().await;
     let patch = OrganisationPatch {
-        limits: Some(quota(100_000)),
+        limits: Some(quota(100_000).into()),
         ..OrganisationPatch::default()
     };
     organisations::update(app.db(), app.organisation.id, patch, Clock::default().now())
@@ -296,7 +296,7 @@ async fn the_tightest_limit_is_told_on_every_answer() {
         ..Limits::default()
     };
     let patch = OrganisationPatch {
-        limits: Some(outer),
+        limits: Some(outer.into()),
         ..OrganisationPatch::default()
     };
     organisations::update(app.db(), app.organisation.id, patch, Clock::default().now())
@@ -341,7 +341,7 @@ async fn an_edit_of_a_quota_is_obeyed_and_never_forgets_what_was_used() {
         .assert_refused(429, "insufficient_quota");
     let set = async |limits: Limits| {
         let patch = KeyPatch {
-            limits: Some(limits),
+            limits: Some(limits.into()),
             ..KeyPatch::default()
         };
         keys::update(app.db(), key.id, patch, Clock::default().now())

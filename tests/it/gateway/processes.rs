@@ -169,7 +169,7 @@ async fn an_edit_on_one_gateway_is_obeyed_by_all_within_a_second() {
 
 async fn set(app: &TestApp, key: &TestKey, amount: i64) {
     let patch = KeyPatch {
-        limits: Some(quota(amount)),
+        limits: Some(quota(amount).into()),
         ..KeyPatch::default()
     };
     keys::update(app.db(), key.id, patch, now()).await.unwrap();

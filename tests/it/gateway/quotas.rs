@@ -36,7 +36,7 @@ async fn edit(app: &TestApp, key: &TestKey, patch: KeyPatch) {
 
 fn limits(limits: Limits) -> KeyPatch {
     KeyPatch {
-        limits: Some(limits),
+        limits: Some(limits.into()),
         ..KeyPatch::default()
     }
 }
@@ -59,7 +59,7 @@ async fn calls_draw_from_key_project_and_organisation_together(database: TestDb)
     let body = chat_body(r#","max_tokens":100"#);
     let room = |calls: i64| calls * (length(&body) + 100) + 99;
     let organisation = OrganisationPatch {
-        limits: Some(quota(room(6))),
+        limits: Some(quota(room(6)).into()),
         ..OrganisationPatch::default()
     };
     organisations::update(app.db(), app.organisation.id, organisation, now())
@@ -67,7 +67,7 @@ async fn calls_draw_from_key_project_and_organisation_together(database: TestDb)
         .unwrap();
     let project = projects::list(app.db(), app.organisation.id).await.unwrap()[0].id;
     let patch = ProjectPatch {
-        limits: Some(quota(room(5))),
+        limits: Some(quota(room(5)).into()),
         ..ProjectPatch::default()
     };
     projects::update(app.db(), app.organisation.id, project, patch, now())

@@ -32,7 +32,7 @@ fn tokens_a_minute(tokens: u32) -> Limits {
 
 async fn edit(app: &TestApp, key: &TestKey, limits: Limits) {
     let patch = KeyPatch {
-        limits: Some(limits),
+        limits: Some(limits.into()),
         ..KeyPatch::default()
     };
     keys::update(app.db(), key.id, patch, Clock::default().now())
@@ -118,11 +118,14 @@ async fn the_tightest_of_three_scopes_is_told_in_go_durations() {
     let app = TestApp::start().await;
     let now = Clock::default().now();
     let patch = ProjectPatch {
-        limits: Some(Limits {
-            tokens_per_minute: Some(500),
-            requests_per_minute: Some(1),
-            ..Limits::default()
-        }),
+        limits: Some(
+            Limits {
+                tokens_per_minute: Some(500),
+                requests_per_minute: Some(1),
+                ..Limits::default()
+            }
+            .into(),
+        ),
         ..ProjectPatch::default()
     };
     let project = projects::list(app.db(), app.organisation.id).await.unwrap();

@@ -74,7 +74,7 @@ async fn known_keys_work_on_and_readiness_ends_while_the_database_is_away() {
         ..Limits::default()
     });
     let patch = KeyPatch {
-        limits,
+        limits: limits.map(Into::into),
         ..KeyPatch::default()
     };
     let edit = keys::update(app.db(), key.id, patch, Clock::default().now());

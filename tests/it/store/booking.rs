@@ -196,7 +196,7 @@ async fn concurrent_bookings_and_edits_do_not_wait_for_each_other(test: TestDb) 
     let edits = stream::iter(open_keys.iter().enumerate());
     let edits = edits.for_each_concurrent(3, async |(n, (key, _, _))| {
         let patch = KeyPatch {
-            limits: Some(quota(7, Period::Day)),
+            limits: Some(quota(7, Period::Day).into()),
             ..KeyPatch::default()
         };
         keys::update(&test.db, key.id, patch, now()).await.unwrap();

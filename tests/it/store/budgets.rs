@@ -56,7 +56,7 @@ async fn amounts(db: &Db, key: &Key) -> Vec<(Period, i64, Option<i64>)> {
 
 async fn set(db: &Db, key: &Key, limits: Limits) {
     let patch = KeyPatch {
-        limits: Some(limits),
+        limits: Some(limits.into()),
         ..KeyPatch::default()
     };
     keys::update(db, key.id, patch, now()).await.unwrap();
@@ -191,10 +191,13 @@ async fn a_limit_of_a_project_and_an_organisation_reaches_its_rows(test: TestDb)
     )
     .await;
     let patch = OrganisationPatch {
-        limits: Some(Limits {
-            requests_per_day: Some(9),
-            ..Limits::default()
-        }),
+        limits: Some(
+            Limits {
+                requests_per_day: Some(9),
+                ..Limits::default()
+            }
+            .into(),
+        ),
         ..OrganisationPatch::default()
     };
     organisations::update(&test.db, acme.id, patch, now())

@@ -75,7 +75,7 @@ async fn an_update_changes_what_it_names(test: TestDb) {
     let acme = organisation(&test.db, "Acme").await;
     let patch = OrganisationPatch {
         status: Some(OrganisationStatus::Suspended),
-        limits: Some(quota(7, Period::Month)),
+        limits: Some(quota(7, Period::Month).into()),
         ..OrganisationPatch::default()
     };
     let updated = organisations::update(&test.db, acme.id, patch, now())

@@ -105,7 +105,7 @@ impl History {
             }
             Step::Edit { key, amount } => {
                 let patch = KeyPatch {
-                    limits: Some(quota(amount, Period::Day)),
+                    limits: Some(quota(amount, Period::Day).into()),
                     ..KeyPatch::default()
                 };
                 keys::update(db, self.keys[key].id, patch, now())

@@ -309,7 +309,7 @@ impl History {
 
     async fn edit(&mut self, key: usize, amount: i64) {
         let patch = KeyPatch {
-            limits: Some(quota(amount, Period::Month)),
+            limits: Some(quota(amount, Period::Month).into()),
             ..KeyPatch::default()
         };
         keys::update(&self.db, self.keys[key].id, patch, now())

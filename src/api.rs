@@ -1,0 +1,68 @@
+//! The management API, `/api/v1`: thin handlers over [`Management`]. Each reads its request, proves
+//! what whoever asks may do, asks for it, and shows the answer. The OpenAPI document is made from the
+//! same routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::config::AddressRange;
+use crate::management::{Management, Problem};
+
+mod etag;
+mod ids;
+mod json;
+mod list;
+mod log;
+mod openapi;
+mod origin;
+mod problem;
+mod projects;
+mod signed;
+
+pub use signed::COOKIE;
+
+/// Where it is.
+pub const ROOT: &str = "/api/v1";
+
+/// What its handlers work with.
+#[derive(Clone)]
+pub struct Api {
+    /// What they ask.
+    pub management: Arc<Management>,
+    /// Whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Arc<[AddressRange]>,
+}
+
+impl FromRef<Api> for Arc<Management> {
+    fn from_ref(api: &Api) -> Self {
+        Self::clone(&api.management)
+    }
+}
+
+/// Every route, and the document that describes them.
+fn routes() -> (Router<Api>, OpenApi) {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .merge(projects::routes())
+        .split_for_parts()
+}
+
+/// The document that describes the API.
+pub fn document() -> OpenApi {
+    openapi::finish(routes().1)
+}
+
+/// The API, to be merged with what else is served.
+pub fn router(api: Api) -> Router {
+    let (routes, _) = routes();
+    let routes = routes
+        .fallback(async || Problem::NotFound)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(from_fn_with_state(api.clone(), log::log))
+        .with_state(api);
+    Router::new().nest(ROOT, routes)
+}

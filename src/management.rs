@@ -1,0 +1,42 @@
+//! What tenants and operators do, and the rules of who may. The management API and the dashboard are
+//! faces of it: what they cannot ask for here, they cannot do.
+//!
+//! Whoever asks is [`Signed`] in; [`Access`] proves what they are in an organisation; only with that
+//! proof is anything of it read or changed. An organisation that is not theirs does not exist for
+//! them.
+
+use std::sync::Arc;
+
+use crate::domain::time::{Clock, Timestamp};
+use crate::providers::Catalog;
+use crate::store::Db;
+
+mod access;
+pub mod fault;
+mod problem;
+pub mod projects;
+mod sessions;
+mod signed;
+
+pub use access::Access;
+pub use fault::{Fault, Faults};
+pub use problem::Problem;
+pub use signed::{Origin, Signed};
+
+/// See the module.
+pub struct Management {
+    /// Where everything is kept.
+    pub db: Db,
+    /// Time.
+    pub clock: Clock,
+    /// What can be called.
+    pub catalog: Arc<Catalog>,
+    /// What people call this installation: its links begin with it. Without a slash at the end.
+    pub public_url: String,
+}
+
+impl Management {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,72 @@
+//! What is wrong with a request, field by field: whoever asked gets to know all of it at once.
+
+use serde::Serialize;
+
+use super::Problem;
+use crate::domain::model_access::ModelPattern;
+
+/// The longest name of anything.
+pub const NAME: usize = 100;
+
+/// One field and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Fault {
+    /// The field's path, such as `limits.quota.amount`.
+    pub field: String,
+    /// What it takes.
+    pub message: String,
+}
+
+/// Collects faults, so that none hides another.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes that `field` is wrong.
+    pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Fault {
+            field: field.into(),
+            message: message.into(),
+        });
+    }
+
+    /// Fails if there are any.
+    pub fn check(self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::Invalid(self.0))
+    }
+
+    /// A name as it is kept: names are shown in tables and logs, so they are short and stay on their
+    /// line.
+    pub fn name(&mut self, field: &str, name: &str) -> String {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > NAME || name.chars().any(char::is_control) {
+            self.add(field, "1 to 100 characters, none of them control");
+        }
+        name.to_owned()
+    }
+
+    /// A name that must be there.
+    pub fn required_name(&mut self, field: &str, name: Option<&str>) -> String {
+        if name.is_none() {
+            self.add(field, "is required");
+            return String::new();
+        }
+        self.name(field, name.unwrap_or_default())
+    }
+
+    /// A list of models: exact names or globs.
+    pub fn models(&mut self, field: &str, models: Option<&[String]>) {
+        let models = models.unwrap_or_default();
+        if models.len() > 1000 {
+            self.add(field, "at most 1000 names and patterns");
+        }
+        for (place, model) in models.iter().enumerate() {
+            if let Err(error) = ModelPattern::parse(model) {
+                self.add(format!("{field}[{place}]"), error.to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The management API over real sockets.
+
+mod strangers;
