@@ -46,6 +46,7 @@ const LOCK: &str = "UPDATE keys SET updated_at = $2
 const UPDATE: &str = "UPDATE keys SET project_id = $2, name = $3, status = $4, models = $5,
     limits = $6, expires_at = $7, owner_id = $8, version = version + 1 WHERE id = $1";
 const DELETE: &str = "UPDATE keys SET deleted_at = $2 WHERE id = $1";
+const NAME: &str = "SELECT organisation_id, name FROM keys WHERE id = $1";
 const BY_ID: &str = select!("AND k.id = $1");
 const IN_ORGANISATION: &str = select!("AND k.organisation_id = $1 AND k.id = $2");
 const ALL: &str = select!("AND k.organisation_id = $1 ORDER BY k.created_at, k.id");
@@ -55,6 +56,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     LOCK,
     UPDATE,
     DELETE,
+    NAME,
     BY_ID,
     IN_ORGANISATION,
     ALL,
@@ -254,7 +256,14 @@ pub async fn delete(db: &Db, id: KeyId, act: impl Into<Act>) -> Result<(), Store
     let act = act.into();
     let now = act.at;
     let mut tx = db.begin().await?;
-    let key = lock(&mut tx, id, now).await?;
+    touch(&mut tx, id, now).await?;
+    let (organisation, name): (OrganisationId, String) =
+        with_tx!(&mut tx, |c| sqlx::query_as(NAME)
+            .bind(id)
+            .fetch_one(c)
+            .await)?;
+    // A row that cannot be read can still be deleted.
+    let before = get(&mut tx, id).await.ok();
     secrets::delete_all(&mut tx, id).await?;
     with_tx!(&mut tx, |c| {
         sqlx::query(DELETE)
@@ -264,8 +273,15 @@ pub async fn delete(db: &Db, id: KeyId, act: impl Into<Act>) -> Result<(), Store
             .await
             .map(|_| ())
     })?;
-    let after = None;
-    note(&mut tx, &key, "key.delete", audit::image(&key), after, &act).await?;
+    let entry = audit::Entry {
+        organisation: Some(organisation),
+        action: "key.delete",
+        subject: id.0,
+        name: &name,
+        before: before.as_ref().and_then(audit::image),
+        after: None,
+    };
+    audit::append(&mut tx, &act, entry).await?;
     changes::append(&mut tx, ChangeKind::Key, id.0, now).await?;
     tx.commit().await
 }
@@ -310,26 +326,6 @@ async fn get(tx: &mut Tx, id: KeyId) -> Result<Key, StoreError> {
     Ok(row.into())
 }
 
-/// Writes down what became of a key.
-async fn note(
-    tx: &mut Tx,
-    key: &Key,
-    action: &'static str,
-    before: Option<Value>,
-    after: Option<Value>,
-    act: &Act,
-) -> Result<(), StoreError> {
-    let entry = audit::Entry {
-        organisation: Some(key.organisation_id),
-        action,
-        subject: key.id.0,
-        name: &key.name,
-        before,
-        after,
-    };
-    audit::append(tx, act, entry).await
-}
-
 async fn finish(
     mut tx: Tx,
     id: KeyId,
@@ -338,7 +334,15 @@ async fn finish(
     act: &Act,
 ) -> Result<Key, StoreError> {
     let key = get(&mut tx, id).await?;
-    note(&mut tx, &key, action, before, audit::image(&key), act).await?;
+    let entry = audit::Entry {
+        organisation: Some(key.organisation_id),
+        action,
+        subject: id.0,
+        name: &key.name,
+        before,
+        after: audit::image(&key),
+    };
+    audit::append(&mut tx, act, entry).await?;
     changes::append(&mut tx, ChangeKind::Key, id.0, act.at).await?;
     tx.commit().await?;
     Ok(key)

@@ -6,21 +6,28 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::types::Json;
 use tollgate::domain::quota::Unit;
-use tollgate::domain::tenant::CallId;
+use tollgate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use tollgate::domain::usage::Source;
 use tollgate::store::Db;
 use tollgate::store::events::{self, Batch, Event};
-use tollgate::store::keys::Key;
+use tollgate::store::keys;
 use tollgate::store::ledger_check::verify;
 use tollgate::store::usage::{self, CallsQuery, UsageQuery};
 use uuid::Uuid;
 
-use super::{at, draw, event, key, now, organisation, secret};
+use super::{at, draw, event, now, secret};
 use crate::support::db::TestDb;
 
 const POSTGRES: &str = include_str!("../../../migrations/postgres/0001_create_tables.sql");
 const SQLITE: &str = include_str!("../../../migrations/sqlite/0001_create_tables.sql");
 
+const ORGANISATION: &str =
+    "INSERT INTO organisations VALUES ($1, 'Acme', 'active', '{}', NULL, 1, $2, $2)";
+const PROJECT: &str =
+    "INSERT INTO projects VALUES ($1, $2, 'Default', '{}', NULL, TRUE, 1, $3, $3, NULL)";
+const KEY: &str =
+    "INSERT INTO keys VALUES ($1, $2, $3, 'ci', 'active', NULL, '{}', NULL, 1, $4, $4, NULL)";
+const SECRET: &str = "INSERT INTO key_secrets VALUES ($1, $2, 'sk-0001…last', $3, NULL, 0)";
 const EVENT: &str = "INSERT INTO events VALUES ($1, $2, $3, $4, $5, $6, 'openai', 'gpt-4o',
     'gpt-4o-2024-11-20', 'chat/completions', 200, NULL, 'reported', TRUE, 1, 10, 20, 30, 4, 5, 1500,
     100, FALSE, FALSE, 812, 90, $7)";
@@ -48,39 +55,49 @@ async fn begin(db: &Db) {
     }
 }
 
+/// An organisation with a key, as the first release wrote them.
+async fn tenant(db: &Db) -> (OrganisationId, KeyId) {
+    let (acme, project, key) = (OrganisationId::new(), ProjectId::new(), KeyId::new());
+    execute!(db, ORGANISATION, acme, now());
+    execute!(db, PROJECT, project, acme, now());
+    execute!(db, KEY, key, acme, project, now());
+    execute!(db, SECRET, secret(1), key, now());
+    (acme, key)
+}
+
 /// Three calls, one without budgets, as the first release wrote them.
-async fn fill(db: &Db, key: &Key, budgets: [Uuid; 2]) -> Vec<CallId> {
-    let (of, start) = (key.organisation_id, at("2026-11-01T00:00:00Z"));
+async fn fill(db: &Db, (of, key): (OrganisationId, KeyId), budgets: [Uuid; 2]) -> Vec<CallId> {
+    let (start, project) = (at("2026-11-01T00:00:00Z"), ProjectId::new());
     for (id, unit, used) in [
         (budgets[0], Unit::Tokens, 60),
         (budgets[1], Unit::Requests, 2),
     ] {
-        execute!(db, BUDGET, id, key.id, unit, start, used);
+        execute!(db, BUDGET, id, key, unit, start, used);
     }
     let hour = at("2026-11-18T10:00:00Z");
-    execute!(db, ROLLUP, of, key.project_id, key.id, hour);
+    execute!(db, ROLLUP, of, project, key, hour);
     let ids: Vec<CallId> = (0..3).map(|_| CallId::new()).collect();
     for (n, id) in ids.iter().enumerate() {
         let budgets = Json(if n == 0 { vec![] } else { budgets.to_vec() });
-        let (project, hash) = (key.project_id, secret(1));
-        execute!(db, EVENT, *id, now(), of, project, key.id, hash, budgets);
+        let hash = secret(1);
+        execute!(db, EVENT, *id, now(), of, project, key, hash, budgets);
     }
     ids
 }
 
 async fn books_of_the_first_release_are_carried_over(test: TestDb) {
     begin(&test.db).await;
-    let acme = organisation(&test.db, "Acme").await;
-    let key = key(&test.db, &acme, 1).await;
+    let (acme, key) = tenant(&test.db).await;
     let budgets = [Uuid::now_v7(), Uuid::now_v7()];
-    let ids = fill(&test.db, &key, budgets).await;
+    let ids = fill(&test.db, (acme, key), budgets).await;
     test.db.migrate().await.unwrap();
+    let key = keys::find_in(&test.db, acme, key).await.unwrap().unwrap();
     assert_eq!(verify(&test.db).await.unwrap(), []);
     let query = CallsQuery {
         key: Some(key.id),
         ..CallsQuery::default()
     };
-    let calls = usage::calls(&test.db, acme.id, query).await.unwrap();
+    let calls = usage::calls(&test.db, acme, query).await.unwrap();
     assert!(calls.iter().map(|call| call.id).eq(ids.into_iter().rev()));
     assert!(calls.iter().all(|call| {
         let texts = (&*call.model, &*call.provider, call.status, call.source);
@@ -103,7 +120,7 @@ async fn books_of_the_first_release_are_carried_over(test: TestDb) {
     };
     events::book(&test.db, Batch::of(&[more])).await.unwrap();
     assert_eq!(verify(&test.db).await.unwrap(), []);
-    let sums = usage::usage(&test.db, acme.id, UsageQuery::default())
+    let sums = usage::usage(&test.db, acme, UsageQuery::default())
         .await
         .unwrap();
     assert_eq!((sums[0].requests, sums[0].total_tokens), (4, 120));
