@@ -28,6 +28,7 @@ use crate::store::instance::InstanceLock;
 mod audit;
 mod background;
 mod gauges;
+mod retention;
 mod watch;
 
 use audit::Audit;
@@ -73,6 +74,7 @@ impl App {
                 config.server.max_buffered_bytes,
             ),
             audit: Audit::default(),
+            retention: config.retention.clone(),
         };
         let metrics = Metrics::new();
         metrics.collect(gauges::of(&lifecycle, &background));
@@ -95,6 +97,11 @@ impl App {
     /// Where to ask for the end.
     pub fn lifecycle(&self) -> Arc<Lifecycle> {
         Arc::clone(&self.lifecycle)
+    }
+
+    /// Where its calls go.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.background.catalog)
     }
 
     /// What it counts.

@@ -117,15 +117,11 @@ impl Cli {
             tokio::runtime::Builder::new_current_thread()
         };
         let runtime = runtime.enable_all().build()?;
-        runtime.block_on(self.command.run(config, Printer::new(self.global.output)))
+        runtime.block_on(self.command.run(config, &self.global))
     }
 
     fn load(&self) -> Result<Config, ConfigError> {
-        let sources = Sources {
-            files: &self.global.config,
-            environment: process_environment(),
-            data_dir: self.global.data_dir.as_deref(),
-        };
+        let sources = self.global.sources();
         match self.command {
             Command::Serve | Command::Config(config::Command::Check) => Config::load(sources),
             Command::Dev => {
@@ -139,10 +135,22 @@ impl Cli {
     }
 }
 
+impl GlobalFlags {
+    /// Where the configuration comes from.
+    fn sources(&self) -> Sources<'_, impl Iterator<Item = (String, String)>> {
+        Sources {
+            files: &self.config,
+            environment: process_environment(),
+            data_dir: self.data_dir.as_deref(),
+        }
+    }
+}
+
 impl Command {
-    async fn run(self, config: Config, printer: Printer) -> anyhow::Result<()> {
+    async fn run(self, config: Config, global: &GlobalFlags) -> anyhow::Result<()> {
+        let printer = Printer::new(global.output);
         match self {
-            Self::Serve => serve::serve(config).await,
+            Self::Serve => serve::serve(config, || Config::load(global.sources())).await,
             Self::Dev => dev::dev(config).await,
             Self::Config(command) => command.run(&config, printer),
             Self::Healthcheck => healthcheck::run(config.server.listen, printer).await,

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
@@ -31,7 +32,10 @@ impl Lifecycle {
 
     /// The store is there and migrated, or it is away.
     pub fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Release);
+        let was_ready = self.ready.swap(ready, Ordering::AcqRel);
+        if ready && !was_ready {
+            supervise(NotifyState::Ready);
+        }
     }
 
     /// Says that the end is near, whatever becomes of the store; calls are still served.
@@ -111,6 +115,7 @@ impl Lifecycle {
         next().await;
         tracing::info!("stopping: calls in flight may finish; a second signal ends them now");
         self.leave();
+        supervise(NotifyState::Stopping);
         tokio::select! {
             () = tokio::time::sleep(delay) => {
                 self.stop();
@@ -120,5 +125,12 @@ impl Lifecycle {
         }
         self.stop_now();
         std::future::pending().await
+    }
+}
+
+/// Tells the supervisor how this process stands (`sd_notify(3)`), where there is one that listens.
+fn supervise(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::debug!(%error, "the supervisor could not be told");
     }
 }

@@ -4,6 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
 use crate::config::{Config, Model};
 use crate::domain::encoding::Encoding;
 use crate::domain::price::Price;
@@ -44,8 +47,15 @@ pub struct Route {
     pub facts: Arc<ModelFacts>,
 }
 
-/// All routes.
+/// Where calls go at present; read anew when an operator asks for it. Calls that began keep the
+/// provider they were sent to.
 pub struct Catalog {
+    routes: ArcSwap<Routes>,
+    replaced: Notify,
+}
+
+/// All routes of one reading of the configuration.
+struct Routes {
     providers: Vec<Arc<Provider>>,
     models: HashMap<String, Route>,
     /// For models that only a provider's pattern names.
@@ -55,6 +65,38 @@ pub struct Catalog {
 impl Catalog {
     /// Compiles the configuration's providers and models.
     pub fn build(config: &Config) -> Result<Self, ProviderError> {
+        Ok(Self {
+            routes: ArcSwap::from_pointee(Routes::build(config)?),
+            replaced: Notify::new(),
+        })
+    }
+
+    /// Takes the providers and models of `config` instead; those with a mistake change nothing.
+    pub fn replace(&self, config: &Config) -> Result<(), ProviderError> {
+        self.routes.store(Arc::new(Routes::build(config)?));
+        self.replaced.notify_one();
+        Ok(())
+    }
+
+    /// Where `model` is served: by its own entry, else by the first provider with a pattern for it.
+    pub fn route(&self, model: &str) -> Option<Route> {
+        self.routes.load().route(model)
+    }
+
+    /// All providers.
+    pub fn providers(&self) -> Vec<Arc<Provider>> {
+        self.routes.load().providers.clone()
+    }
+
+    /// The names that can be listed: declared models, providers' exact names, and what providers
+    /// list themselves. Sorted, each once, with the provider that serves it.
+    pub fn names(&self) -> Vec<(String, Arc<str>)> {
+        self.routes.load().names()
+    }
+}
+
+impl Routes {
+    fn build(config: &Config) -> Result<Self, ProviderError> {
         let providers = config.providers.iter().map(Provider::build);
         let providers: Vec<Arc<Provider>> = providers
             .map(|built| built.map(Arc::new))
@@ -74,8 +116,7 @@ impl Catalog {
         })
     }
 
-    /// Where `model` is served: by its own entry, else by the first provider with a pattern for it.
-    pub fn route(&self, model: &str) -> Option<Route> {
+    fn route(&self, model: &str) -> Option<Route> {
         if let Some(route) = self.models.get(model) {
             return Some(route.clone());
         }
@@ -93,14 +134,7 @@ impl Catalog {
         })
     }
 
-    /// All providers.
-    pub fn providers(&self) -> &[Arc<Provider>] {
-        &self.providers
-    }
-
-    /// The names that can be listed: declared models, providers' exact names, and what providers
-    /// list themselves. Sorted, each once, with the provider that serves it.
-    pub fn names(&self) -> Vec<(String, Arc<str>)> {
+    fn names(&self) -> Vec<(String, Arc<str>)> {
         let declared = self.models.iter();
         let mut names: Vec<(String, Arc<str>)> = declared
             .map(|(name, route)| (name.clone(), Arc::clone(&route.provider.name)))

@@ -77,6 +77,7 @@ mod migrate;
 pub mod organisations;
 pub mod projects;
 pub mod refusals;
+pub mod retention;
 mod rollups;
 pub mod sessions;
 mod timestamp;
@@ -119,6 +120,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     organisations::STATEMENTS,
     projects::STATEMENTS,
     refusals::STATEMENTS,
+    retention::STATEMENTS,
     sessions::STATEMENTS,
     tokens::STATEMENTS,
     usage::STATEMENTS,

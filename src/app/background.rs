@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::audit::Audit;
+use super::retention;
 use super::watch;
 use crate::cache::Callers;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::time::Clock;
 use crate::gateway::{BodyLimits, Capacity, Gateway, Upstream};
 use crate::ledger::{Ledger, RecoverError};
@@ -38,6 +39,7 @@ pub(super) struct Background {
     pub(super) upstream: Arc<Upstream>,
     pub(super) capacity: Arc<Capacity>,
     pub(super) audit: Audit,
+    pub(super) retention: config::Retention,
 }
 
 impl Background {
@@ -86,6 +88,7 @@ impl Background {
             tokio::join!(
                 self.callers.follow(),
                 fetch_listings(self.catalog, self.upstream),
+                retention::run(db.clone(), clock.clone(), self.retention),
                 watch::clock(db.clone(), clock),
                 self.audit.run(db.clone()),
                 watch::readiness(db, Arc::clone(&ledger), Arc::clone(&lifecycle)),

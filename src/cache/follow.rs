@@ -72,6 +72,11 @@ impl Callers {
             return Ok(());
         };
         let changes = changes::since(&self.db, last).await?;
+        if changes.first().is_some_and(|first| first.id != last + 1) {
+            // Some were pruned while this process slept: nobody knows which.
+            *seen = None;
+            return Ok(());
+        }
         if let Some(newest) = changes.last() {
             let of_kind = |is_recall| {
                 let changes = changes.iter();

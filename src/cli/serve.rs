@@ -7,20 +7,63 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::domain::time::Clock;
 use crate::metrics::{self, Metrics};
+use crate::providers::Catalog;
 
-/// Runs the gateway until it is told to stop.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
+/// Runs the gateway until it is told to stop. `reload` reads the configuration again.
+pub async fn serve(
+    config: Config,
+    reload: impl Fn() -> Result<Config, ConfigError>,
+) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     let listener = bind(&config).await?;
     let app = App::build(&config, Clock::default()).await?;
-    run(&config, app, listener).await
+    let catalog = app.catalog();
+    tokio::select! {
+        ended = run(&config, app, listener) => ended,
+        Err(failed) = obey_reloads(&catalog, reload) => {
+            Err(failed).context("cannot wait for SIGHUP")
+        }
+    }
+}
+
+/// At each SIGHUP takes the providers and models that the configuration has now. One with a mistake
+/// changes nothing; what else it says takes effect at the next start.
+async fn obey_reloads(
+    catalog: &Catalog,
+    reload: impl Fn() -> Result<Config, ConfigError>,
+) -> std::io::Result<Infallible> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        hangup.recv().await;
+        let read = reload().map_err(anyhow::Error::from);
+        let taken = read.and_then(|config| {
+            catalog.replace(&config)?;
+            Ok(config.warnings)
+        });
+        match taken {
+            Ok(warnings) => {
+                for warning in warnings {
+                    tracing::warn!("{warning}");
+                }
+                tracing::info!("providers and models were read again");
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(
+                    error,
+                    "the configuration has a mistake; the one before stays"
+                );
+            }
+        }
+    }
 }
 
 /// Takes the gateway's address, before anything else is done in vain.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::Uri;
 use http::uri::Scheme;
@@ -19,6 +20,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
     check_server(config)?;
     check_database(config)?;
     check_ledger(config)?;
+    check_retention(config)?;
     check_tokens(
         "quota.default_max_output_tokens",
         config.quota.default_max_output_tokens,
@@ -90,6 +92,22 @@ fn check_ledger(config: &Config) -> Result<(), ConfigError> {
         return invalid(format!(
             "ledger.journal_max_bytes must be at least {SMALLEST_JOURNAL}; raise it"
         ));
+    }
+    Ok(())
+}
+
+/// Calls must outlive the journals that may book them again, and the database itself refuses to let
+/// go of younger rows of the audit trail.
+fn check_retention(config: &Config) -> Result<(), ConfigError> {
+    for (name, kept, least) in [
+        ("calls", config.retention.calls, 1),
+        ("audit", config.retention.audit, 31),
+    ] {
+        if kept < Duration::from_hours(24) * least {
+            return invalid(format!(
+                "retention.{name} must be at least \"{least}d\"; raise it"
+            ));
+        }
     }
     Ok(())
 }

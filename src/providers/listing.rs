@@ -42,7 +42,10 @@ pub async fn fetch_listings(catalog: Arc<Catalog>, upstream: Arc<Upstream>) {
                 tracing::debug!(provider = &*provider.name, "no list of models to be had");
             }
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = catalog.replaced.notified() => {}
+        }
     }
 }
 

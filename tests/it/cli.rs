@@ -7,6 +7,7 @@ mod keys;
 mod kills;
 mod ledger;
 mod serve;
+mod supervised;
 mod tenants;
 mod usage;
 

@@ -55,6 +55,7 @@ mod leases;
 mod ledger_check;
 mod organisations_and_projects;
 mod refusals;
+mod retention;
 mod schema;
 mod upgrade;
 mod usage;

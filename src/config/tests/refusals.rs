@@ -43,6 +43,8 @@ fn a_value_of_the_wrong_kind_is_named() {
         ("[server]\ntrusted_proxies = [1]", "trusted_proxies"),
         ("[ledger]\ndurability = \"none\"", "durability"),
         ("[ledger]\njournal_max_bytes = 1000", "journal_max_bytes"),
+        ("[retention]\ncalls = \"1h\"", "retention.calls"),
+        ("[retention]\naudit = \"30d\"", "retention.audit"),
         (
             "[quota]\ndefault_max_output_tokens = 0",
             "default_max_output_tokens",

@@ -35,7 +35,7 @@ impl Installation {
         command
     }
 
-    fn secret(&self) -> String {
+    pub(super) fn secret(&self) -> String {
         self.organisation("Acme");
         let line = ["key", "create", "--org", "Acme", "--name", "k"];
         self.json(&line)["secret"].as_str().unwrap().to_owned()
