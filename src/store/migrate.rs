@@ -27,6 +27,11 @@ const POSTGRES: &[Step] = &[
         "add last refusals",
         include_str!("../../migrations/postgres/0003_add_last_refusals.sql"),
     ),
+    (
+        5,
+        "add charges of leases",
+        include_str!("../../migrations/postgres/0005_add_charges_of_leases.sql"),
+    ),
 ];
 
 const SQLITE: &[Step] = &[
@@ -44,6 +49,11 @@ const SQLITE: &[Step] = &[
         3,
         "add last refusals",
         include_str!("../../migrations/sqlite/0003_add_last_refusals.sql"),
+    ),
+    (
+        5,
+        "add charges of leases",
+        include_str!("../../migrations/sqlite/0005_add_charges_of_leases.sql"),
     ),
 ];
 
