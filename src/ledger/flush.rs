@@ -48,7 +48,8 @@ struct Leaving {
     stranded: Vec<oneshot::Sender<()>>,
     returns: Returns,
     end: Option<Position>,
-    charged: HashMap<Uuid, i64>,
+    /// What `calls` were charged, by budget and lease.
+    charged: HashMap<(Uuid, Uuid), i64>,
 }
 
 /// Why nothing was written.
@@ -170,14 +171,15 @@ impl Ledger {
     fn depart(&self, leaving: &mut Leaving) {
         for (opening, closing) in &leaving.calls {
             for drawn in &opening.draws {
-                let sum = leaving.charged.entry(drawn.budget).or_default();
+                let lease = drawn.lease.unwrap_or_default();
+                let sum = leaving.charged.entry((drawn.budget, lease)).or_default();
                 *sum = sum.saturating_add(closing.charged(drawn.unit));
             }
         }
         let budgets = self.budgets.lock();
-        for (row, charged) in &leaving.charged {
+        for ((row, lease), charged) in &leaving.charged {
             if let Some(budget) = budgets.get(row) {
-                budget.slice().booking(*charged);
+                budget.slice().booking(*lease, *charged);
             }
         }
     }
@@ -200,9 +202,9 @@ impl Ledger {
     fn booked(&self, leaving: Leaving) {
         {
             let budgets = self.budgets.lock();
-            for (row, charged) in &leaving.charged {
+            for ((row, lease), charged) in &leaving.charged {
                 if let Some(budget) = budgets.get(row) {
-                    budget.slice().booked(*charged);
+                    budget.slice().booked(*lease, *charged);
                 }
             }
         }

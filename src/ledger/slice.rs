@@ -2,8 +2,9 @@
 //! the room that was granted, so no number of processes and calls can pass the limit; what they do
 //! not use is room again.
 //!
-//! What is left of the lease in the store is `room + held + returning` and what is charged to it but
-//! not booked yet.
+//! Nothing that is read from the store replaces what is known here: what it says is how things stood
+//! at one moment, and what calls hold and were charged since then is always added to that. So an
+//! answer changes nothing by coming early, late, or while calls are booked.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use crate::domain::quota::{Need, Standing, Unit};
 
 mod lease;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -20,6 +22,7 @@ mod verdict;
 pub(super) use verdict::Verdict;
 
 use lease::Lease;
+use tally::Tally;
 
 /// A lease life is 60 s in the store; holds stop earlier, counted from before it was asked for.
 pub(super) const HOLDS_FOR: Duration = Duration::from_secs(48);
@@ -35,10 +38,10 @@ pub(super) struct Slice {
     lease: Lease,
     /// Calls that hold something of the budget.
     open: i64,
-    /// Charged and not yet in the store.
-    unbooked: i64,
-    /// Of that, what is on its way there, and may have arrived.
-    booking: i64,
+    /// What calls were charged that held nothing of the lease: of an earlier one, or of none.
+    strays: Tally,
+    /// Of what strays were charged, what the store knew before it was last asked.
+    asked: i64,
     seen: Seen,
     /// Whether a refill is on its way.
     is_refilling: bool,
@@ -48,13 +51,18 @@ pub(super) struct Slice {
     idle: u32,
 }
 
-/// How the budget stood in the store when it was last seen there, and what happened here since.
+/// How the budget stood in the store when it was last seen there, with what is known to be written
+/// there since.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
+    /// What strays are charged is in it at once.
     used: i64,
+    /// Of that, what strays may be counted for twice: it was on its way when the store was asked.
+    doubt: i64,
     /// Of all leases, this process's included.
     leased: i64,
     suspect: i64,
+    /// When the store was asked, which is before it looked.
     at: Option<Instant>,
 }
 
@@ -84,8 +92,8 @@ impl Slice {
             as_of: 0,
             lease: Lease::new(),
             open: 0,
-            unbooked: 0,
-            booking: 0,
+            strays: Tally::default(),
+            asked: 0,
             seen: Seen {
                 used,
                 ..Seen::default()
@@ -126,13 +134,19 @@ impl Slice {
         })
     }
 
-    /// What is neither used nor held, as last seen: own idle room, what goes back, and what is free.
+    /// What is neither used, nor held here, nor leased by others, as far as is known.
     fn left(&self) -> i64 {
-        let own = self.lease.room.saturating_add(self.lease.returning());
+        let own = self.lease.room().saturating_add(self.lease.returning());
         own.saturating_add(self.free()).max(0)
     }
 
-    /// What no lease holds, as last seen; negative after the limit was lowered.
+    /// What is used: in the store, and by calls of this process that are not there yet.
+    fn used(&self) -> i64 {
+        self.seen.used.saturating_add(self.lease.unbooked())
+    }
+
+    /// What the store can grant, as last seen; negative after the limit was lowered. Calls that are
+    /// not there yet do not count: they take from the room, which they may leave in debt.
     pub(super) fn free(&self) -> i64 {
         let amount = self.amount.unwrap_or(i64::MAX);
         let taken = self.seen.used.saturating_add(self.seen.leased);
@@ -142,7 +156,7 @@ impl Slice {
     /// What may be held without asking.
     fn usable(&self, now: Instant) -> i64 {
         if self.lease.is_alive(now) {
-            self.lease.room.min(self.left())
+            self.lease.room().min(self.left())
         } else {
             0
         }
@@ -157,9 +171,9 @@ impl Slice {
         Some(self.missing(wanted))
     }
 
-    /// How much more than the idle room `wanted` is.
+    /// How much more than the idle room `wanted` is; a debt is made up for with it.
     pub(super) fn missing(&self, wanted: i64) -> i64 {
-        wanted.saturating_sub(self.lease.room).max(0)
+        wanted.saturating_sub(self.lease.room()).max(0)
     }
 
     /// Whether the store was seen at `since` or later.
@@ -207,7 +221,7 @@ impl Slice {
 
     /// Ends a hold of a call that was never sent.
     pub(super) fn give_back(&mut self, lease: Uuid, held: i64) {
-        self.end(Spent {
+        self.settle(Spent {
             lease,
             held,
             charged: 0,
@@ -216,31 +230,18 @@ impl Slice {
 
     /// Ends a hold: what was charged is spent, and what it did not use is room again.
     pub(super) fn settle(&mut self, spent: Spent) {
-        self.unbooked = self.unbooked.saturating_add(spent.charged);
-        self.end(spent);
-    }
-
-    fn end(&mut self, spent: Spent) {
         self.open = self.open.saturating_sub(1);
-        // Booked, what no lease of ours covers adds to what is used and takes from none.
-        let uncovered = if spent.lease == self.lease.id {
-            self.lease.release(spent.held, spent.charged)
+        if spent.lease == self.lease.id {
+            self.lease.release(spent.held, spent.charged);
         } else {
-            spent.charged
-        };
-        self.seen.leased = self.seen.leased.saturating_add(uncovered);
-    }
-
-    /// What the store still counts as this process's.
-    fn own(&self) -> i64 {
-        let Lease { room, held, .. } = self.lease;
-        let parts = [room, held, self.unbooked, self.lease.returning()];
-        parts.into_iter().fold(0, i64::saturating_add)
+            // No lease of ours covers it: booked, it adds to what is used and takes from none.
+            self.strays.charge(spent.charged);
+            self.seen.used = self.seen.used.saturating_add(spent.charged);
+        }
     }
 
     #[cfg(test)]
     pub(super) fn used_and_held(&self) -> (i64, i64) {
-        let used = self.seen.used.saturating_add(self.unbooked);
-        (used, self.lease.held)
+        (self.used(), self.lease.held)
     }
 }

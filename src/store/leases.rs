@@ -66,8 +66,8 @@ pub struct Answer {
     pub budget: Uuid,
     /// Room that is the holder's from now on; 0 or at least the need.
     pub granted: i64,
-    /// All that was ever granted to this lease: a holder that missed an answer finds its room here.
-    pub total: i64,
+    /// How the lease stands.
+    pub balance: Balance,
     /// The limit; `None` if the budget has none any more, and so needs no lease.
     pub amount: Option<i64>,
     /// What is booked.
@@ -78,6 +78,18 @@ pub struct Answer {
     pub suspect: i64,
     /// The lease was closed, or is no lease of this holder and budget: ask for another one.
     pub is_lost: bool,
+}
+
+/// How a lease stood at one moment, and what had happened to it until then. The two totals order that
+/// moment among what its holder booked and gave back: an answer may be older than what is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// What is left of all that was granted: a holder that missed an answer finds its room here.
+    pub remaining: i64,
+    /// All that booked events were charged to it, what it did not cover included.
+    pub charged: i64,
+    /// All that was ever given back of it.
+    pub returned: i64,
 }
 
 /// What a holder learns from its heartbeat.

@@ -32,6 +32,11 @@ const POSTGRES: &[Step] = &[
         "add people",
         include_str!("../../migrations/postgres/0004_add_people.sql"),
     ),
+    (
+        5,
+        "add charges of leases",
+        include_str!("../../migrations/postgres/0005_add_charges_of_leases.sql"),
+    ),
 ];
 
 const SQLITE: &[Step] = &[
@@ -54,6 +59,11 @@ const SQLITE: &[Step] = &[
         4,
         "add people",
         include_str!("../../migrations/sqlite/0004_add_people.sql"),
+    ),
+    (
+        5,
+        "add charges of leases",
+        include_str!("../../migrations/sqlite/0005_add_charges_of_leases.sql"),
     ),
 ];
 

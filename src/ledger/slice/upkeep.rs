@@ -6,26 +6,41 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::lease::Lease;
+use super::tally::Tally;
 use super::{Seen, Slice};
 use crate::store::leases::{Answer, Return};
 
 impl Slice {
-    /// `charged` is on its way to the store.
-    pub(in crate::ledger) fn booking(&mut self, charged: i64) {
-        self.booking = self.booking.saturating_add(charged);
+    /// What calls that held something of `lease` were charged is on its way to the store.
+    pub(in crate::ledger) fn booking(&mut self, lease: Uuid, charged: i64) {
+        self.tally(lease).send(charged);
     }
 
-    /// `charged` is in the store.
-    pub(in crate::ledger) fn booked(&mut self, charged: i64) {
-        self.booking = self.booking.saturating_sub(charged);
-        self.unbooked = self.unbooked.saturating_sub(charged);
+    /// The same is in the store.
+    pub(in crate::ledger) fn booked(&mut self, lease: Uuid, charged: i64) {
+        self.tally(lease).book(charged);
+        self.catch_up();
+    }
+
+    fn tally(&mut self, lease: Uuid) -> &mut Tally {
+        if lease == self.lease.id {
+            &mut self.lease.spent
+        } else {
+            &mut self.strays
+        }
+    }
+
+    /// Brings what was seen up to date with what is known to be written.
+    fn catch_up(&mut self) {
+        let (charged, gone) = self.lease.catch_up();
         self.seen.used = self.seen.used.saturating_add(charged);
-        self.seen.leased = self.seen.leased.saturating_sub(charged);
+        self.seen.leased = self.seen.leased.saturating_sub(gone);
     }
 
     /// The store is about to be asked for room.
     pub(in crate::ledger) fn asking(&mut self) {
         self.lease.is_unsure = true;
+        self.asked = self.strays.booked;
     }
 
     /// Whether the store has to be asked again, because its answer was not heard.
@@ -46,16 +61,18 @@ impl Slice {
             return;
         }
         self.set_amount(answer.amount, as_of);
+        let unasked = self.strays.charged.saturating_sub(self.asked);
         self.seen = Seen {
-            used: answer.used,
+            used: answer.used.saturating_add(unasked),
+            doubt: self.strays.sent.saturating_sub(self.asked),
             leased: answer.leased,
             suspect: answer.suspect,
-            at: Some(Instant::now()),
+            at: Some(sent),
         };
+        self.lease.hear(answer, sent, lasts);
+        self.catch_up();
         if answer.is_lost {
             self.lose(answer.lease);
-        } else {
-            self.lease.hear(answer, sent, lasts);
         }
     }
 
@@ -79,18 +96,22 @@ impl Slice {
     /// The store closed the lease: its room is gone, and the next one begins with nothing.
     pub(in crate::ledger) fn lose(&mut self, lease: Uuid) {
         if lease == self.lease.id {
+            self.seen.used = self.used();
+            self.strays.add(&self.lease.spent);
             self.lease = Lease::new();
         }
     }
 
     /// Whether there is something that the store has to keep alive.
     pub(in crate::ledger) fn is_leasing(&self) -> bool {
-        self.lease.is_granted() && self.own() > 0
+        self.lease.balance.remaining.max(self.lease.held) > 0
     }
 
     /// Whether nothing would be lost with it.
     pub(in crate::ledger) fn is_blank(&self) -> bool {
-        self.open == 0 && self.own() == 0 && !self.lease.is_unsure
+        let kept = self.open.max(self.lease.balance.remaining);
+        let unbooked = self.lease.unbooked().max(self.strays.unbooked());
+        kept == 0 && unbooked == 0 && !self.lease.is_unsure
     }
 
     /// Looks of the keeper since a call last held something; this one is counted.
@@ -108,21 +129,21 @@ impl Slice {
                 .free()
                 .saturating_add(self.lease.returning())
                 .saturating_neg(),
-            None => self.lease.room,
+            None => self.lease.room(),
         };
         self.lease.give_up(excess)
     }
 
     /// Takes all idle room out of memory.
     pub(in crate::ledger) fn empty(&mut self) -> Option<Return> {
-        self.lease.give_up(self.lease.room)
+        self.lease.give_up(self.lease.room())
     }
 
     /// The store has taken back what was given back in all.
     pub(in crate::ledger) fn taken_back(&mut self, returned: &Return) {
         if returned.lease == self.lease.id {
-            let fresh = self.lease.taken_back(returned.total);
-            self.seen.leased = self.seen.leased.saturating_sub(fresh);
+            self.lease.taken_back(returned.total);
+            self.catch_up();
         }
     }
 }

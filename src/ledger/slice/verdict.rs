@@ -25,8 +25,8 @@ impl Slice {
         let Some(amount) = self.amount else {
             return Verdict::Soon;
         };
-        let most = self.seen.used.saturating_add(self.unbooked);
-        let least = most.saturating_sub(self.booking);
+        let most = self.used();
+        let least = most.saturating_sub(self.seen.doubt);
         if need.is_hopeless(self.unit, amount, least) {
             return Verdict::Hopeless;
         }
@@ -43,7 +43,8 @@ impl Slice {
 
     /// What other processes that are alive may have, held or idle.
     fn others(&self) -> i64 {
-        let others = self.seen.leased.saturating_sub(self.own());
+        let own = self.lease.balance.remaining;
+        let others = self.seen.leased.saturating_sub(own);
         others.saturating_sub(self.seen.suspect)
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::rows::{Budgets, Lease, Leases, lock_budgets, lock_leases, write_budgets, write_leases};
-use super::{Answer, Ask, Holder, expiry, holders};
+use super::{Answer, Ask, Balance, Holder, expiry, holders};
 use crate::domain::time::Timestamp;
 use crate::store::batch::{self, Listing};
 use crate::store::transaction::{Tx, retried};
@@ -105,7 +105,7 @@ impl Granting<'_> {
             lease: ask.lease,
             budget: ask.budget,
             granted,
-            total: lease.map_or(0, |lease| lease.granted),
+            balance: lease.map_or_else(Balance::default, Lease::balance),
             amount: budget.map_or(Some(0), |budget| budget.amount),
             used: budget.map_or(0, |budget| budget.used),
             leased: budget.map_or(0, |budget| budget.leased),

@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::Holder;
+use super::{Balance, Holder};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::batch::{self, Listing};
 use crate::store::transaction::Tx;
 
 static LEASES: Listing = Listing::locking(
-    "SELECT id, budget_id, instance_id, epoch, state, granted, returned, remaining, held, unclaimed,
-        expires_at, (SELECT i.epoch FROM instances i WHERE i.id = leases.instance_id) AS newest_epoch
+    "SELECT id, budget_id, instance_id, epoch, state, granted, returned, charged, remaining, held,
+        unclaimed, expires_at, (SELECT i.epoch FROM instances i WHERE i.id = leases.instance_id) AS newest_epoch
     FROM leases WHERE id IN (",
     ") ORDER BY id",
 );
@@ -57,6 +57,8 @@ pub(super) struct Lease {
     pub(super) state: LeaseState,
     pub(super) granted: i64,
     pub(super) returned: i64,
+    /// By all events that name it; only they change it.
+    pub(super) charged: i64,
     pub(super) remaining: i64,
     pub(super) held: i64,
     pub(super) unclaimed: i64,
@@ -91,6 +93,7 @@ impl Lease {
             state: LeaseState::Open,
             granted: 0,
             returned: 0,
+            charged: 0,
             remaining: 0,
             held: 0,
             unclaimed: 0,
@@ -111,6 +114,15 @@ impl Lease {
             epoch: self.epoch,
         };
         of == *holder && self.state != LeaseState::Closed
+    }
+
+    /// What its owner has to know of it.
+    pub(super) fn balance(&self) -> Balance {
+        Balance {
+            remaining: self.remaining,
+            charged: self.charged,
+            returned: self.returned,
+        }
     }
 
     /// Its owner was heard of.

@@ -45,7 +45,9 @@ static CHARGE_BUDGETS: Listing = Listing::new(
 /// Rows of budget, charge and lease; each lease of a budget once.
 static CHARGE_LEASES: Listing = Listing::new(
     concat!(
-        "UPDATE leases SET remaining = remaining - ",
+        "UPDATE leases SET charged = CASE WHEN charged > 9223372036854775807 - d.column2
+                THEN 9223372036854775807 ELSE charged + d.column2 END,
+            remaining = remaining - ",
         released!("d.column2"),
         " FROM (VALUES "
     ),

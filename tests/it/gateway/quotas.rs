@@ -20,6 +20,7 @@ use crate::support::db::{TestDb, on_both_engines};
 on_both_engines!(
     calls_draw_from_key_project_and_organisation_together,
     edits_during_traffic_never_step_back,
+    what_calls_used_beyond_their_holds_is_not_lent_again_before_it_is_booked,
 );
 
 fn now() -> Timestamp {
@@ -132,6 +133,32 @@ async fn edits_during_traffic_never_step_back(database: TestDb) {
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     app.booked(60).await;
     assert_eq!(used(&app, ScopeId::Key(key.id)).await, 60 * 18);
+}
+
+/// Each call holds so much that more room is asked for while it runs, and then uses far more.
+async fn what_calls_used_beyond_their_holds_is_not_lent_again_before_it_is_booked(
+    database: TestDb,
+) {
+    let (keys, used_up) = (24, 910);
+    let provider = Provider::start(|seen| completion(seen, Usage::new(890, 20)).script()).await;
+    let app = TestApp::with(database, provider, "").await;
+    let (first, next) = (chat_body(r#","max_tokens":250"#), chat_body(""));
+    let spend = async || {
+        let key = app.limited_key(quota(1000)).await;
+        let passed = app.client.post(CHAT, &key.secret, &first).await;
+        assert_eq!(passed.status, 200, "{}", passed.text());
+        loop {
+            let is_booked = used(&app, ScopeId::Key(key.id)).await == used_up;
+            let refused = app.client.post(CHAT, &key.secret, &next).await;
+            refused.assert_refused(429, "insufficient_quota");
+            assert_eq!(left(&app, &key).await, 1000 - used_up);
+            if is_booked {
+                return;
+            }
+        }
+    };
+    futures_util::future::join_all((0..keys).map(|_| spend())).await;
+    assert_eq!(app.sent().len(), keys);
 }
 
 #[tokio::test]

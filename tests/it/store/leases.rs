@@ -9,7 +9,7 @@ use tollgate::domain::tenant::ScopeId;
 use tollgate::domain::time::Timestamp;
 use tollgate::store::events::{self, Batch, BudgetDraw, Event};
 use tollgate::store::keys::Key;
-use tollgate::store::leases::{self, Answer, Ask, Holder, Renewal, Return};
+use tollgate::store::leases::{self, Answer, Ask, Balance, Holder, Renewal, Return};
 use tollgate::store::{Db, StoreError, budgets, changes};
 use uuid::Uuid;
 
@@ -214,7 +214,7 @@ async fn many_asks_are_answered_in_their_order(test: TestDb) {
         assert!(
             answers
                 .iter()
-                .all(|answer| (answer.leased, answer.total) == (100, 100))
+                .all(|answer| (answer.leased, answer.balance.remaining) == (100, 100))
         );
     }
     books.counters().await;
@@ -225,7 +225,7 @@ async fn a_missed_answer_is_found_in_the_next(test: TestDb) {
     let one = books.process().await;
     books.ask(&one, 1000).await;
     let answer = books.ask(&one, 10).await;
-    assert_eq!((answer.granted, answer.total), (0, 1000));
+    assert_eq!((answer.granted, answer.balance.remaining), (0, 1000));
 }
 
 async fn events_take_from_their_lease_and_what_is_charged_beyond_it_from_the_budget(test: TestDb) {
@@ -241,6 +241,12 @@ async fn events_take_from_their_lease_and_what_is_charged_beyond_it_from_the_bud
         .book(&[first, books.call(Some(one.lease), 250), books.call(None, 7)])
         .await;
     assert_eq!(books.counters().await, (557, 0));
+    let balance = Balance {
+        remaining: 0,
+        charged: 550,
+        returned: 0,
+    };
+    assert_eq!(books.ask(&one, 1000).await.balance, balance);
     books.book(&[books.call(Some(Uuid::now_v7()), 3)]).await;
     assert_eq!(
         books.counters().await,
