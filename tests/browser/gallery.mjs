@@ -1,38 +1,29 @@
 // Opens every page of the gallery, wide and on a phone, light and dark: the browser must have nothing
 // to complain about, nothing may stand outside the page, and axe must find nothing serious. Leaves
 // pictures. `node gallery.mjs PROGRAM [PAGE…]`, where PROGRAM is the built example.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import AxeBuilder from "@axe-core/playwright";
-import { chromium } from "playwright";
+import { open } from "./stage.mjs";
 
 const [program, ...only] = process.argv.slice(2);
 const PICTURES = process.env.PICTURES ?? "pictures";
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 375, height: 812 } };
 const ASSETS = process.env.ASSETS; // a source folder, to look at a style before it is built in
 
-const gallery = spawn(program, ["127.0.0.1:0"], { stdio: ["ignore", "pipe", "inherit"] });
-const [base] = await once(createInterface(gallery.stdout), "line");
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-background-networking"],
-});
+const { base, browser, pages, close } = await open(program);
 let bad = 0;
 let good = 0;
+const seen = new Set(); // dialogs that several pages have
 try {
-  const pages = await (await fetch(`${base}/pages.json`)).json();
-  const wanted = pages.filter(([name]) => !only.length || only.includes(name));
+  const wanted = [...pages].filter(([name]) => !only.length || only.includes(name));
   for (const size of Object.keys(SIZES)) {
     for (const theme of ["light", "dark"]) {
       for (const [name, path] of wanted) await look(name, path, size, theme);
     }
   }
 } finally {
-  await browser.close();
-  gallery.kill();
+  await close();
 }
 console.log(`# pass ${good}\n# fail ${bad}`);
 process.exitCode = bad ? 1 : 0;
@@ -49,15 +40,16 @@ async function look(name, address, size, theme) {
   await page.goto(base + address);
   await page.waitForLoadState("networkidle");
   findings.push(...await outside(page));
-  const dialogs = await page.locator("[data-dialog]").count();
   await picture(page, `${name}-${size}-${theme}`);
   findings.push(...await axe(page));
-  for (let at = 0; at < dialogs; at += 1) {
-    await page.locator("[data-dialog]").nth(at).click();
-    const dialog = page.locator("dialog[open]");
-    await picture(page, `${name}-dialog-${at}-${size}-${theme}`, false);
+  for (const opener of await page.locator("[data-dialog]").all()) {
+    const dialog = `${await opener.getAttribute("href")} ${size} ${theme}`;
+    if (seen.has(dialog)) continue;
+    seen.add(dialog);
+    await opener.click();
+    await picture(page, `${name}-${await opener.getAttribute("data-dialog")}-${size}-${theme}`, false);
     findings.push(...await axe(page));
-    await dialog.locator("[data-close]").first().click();
+    await page.locator("dialog[open] [data-close]").first().click();
   }
   if (findings.length) {
     bad += 1;

@@ -34,7 +34,7 @@
     const own = colour(`--series-${Math.min(at, 5)}`);
     const shape = isStacked
       ? { borderRadius: 2, maxBarThickness: 36, categoryPercentage: 0.8, barPercentage: 0.95 }
-      : { borderColor: own, borderWidth: 2, pointRadius: 0, pointHoverRadius: 4, tension: 0.25 };
+      : { borderColor: own, borderWidth: 2, pointRadius: 0, pointHoverRadius: 4, cubicInterpolationMode: "monotone" };
     return { label: name, data: values, backgroundColor: own, ...shape };
   });
 

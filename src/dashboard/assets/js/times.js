@@ -1,6 +1,7 @@
 // Times in the viewer's zone; pointing at one shows UTC as well.
 {
-  const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  // A unit, its seconds, and from when on it is told in it: `in 49 days` says more than `next month`.
+  const UNITS = [["year", 31536000, 63072000], ["month", 2592000, 7776000], ["day", 86400, 86400], ["hour", 3600, 3600], ["minute", 60, 60], ["second", 1, 1]];
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   const STYLES = {
     exact: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }),
@@ -11,7 +12,7 @@
   const distance = (at) => {
     const seconds = Math.round((at - Date.now()) / 1000);
     if (Math.abs(seconds) < 10) return "just now";
-    const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length);
+    const [unit, length] = UNITS.find(([, , from]) => Math.abs(seconds) >= from);
     return relative.format(Math.trunc(seconds / length), unit);
   };
   const show = (element) => {

@@ -226,14 +226,19 @@ fn secret() -> SecretPage {
                 "curl https://gate.acme.example/v1/models -H \"Authorization: Bearer sk-EXAMPLE…\"",
             ),
         ],
-        previous_until: Some(ahead(86_000)),
+        previous_until: Some(Time::exact(at(86_000))),
         next: paths::keys(organisation()),
     }
 }
 
 fn one(name: &str, tab: KeyTab) -> KeyPage {
+    let frame = frame(name, Section::Keys);
     KeyPage {
-        frame: frame(name, Section::Keys).with_chart(),
+        frame: if matches!(tab, KeyTab::Usage(_)) {
+            frame.with_chart()
+        } else {
+            frame
+        },
         head: KeyHead {
             organisation: organisation(),
             id: KeyId(id(20)),
@@ -247,7 +252,7 @@ fn one(name: &str, tab: KeyTab) -> KeyPage {
             expires_at: Some(ahead(50 * 86_400)),
             previous: Some(PreviousSecret {
                 display: "sk-QrSt…ghij".into(),
-                until: ahead(70_000),
+                until: Time::exact(at(70_000)),
                 calls: "3 calls".into(),
             }),
         },

@@ -53,10 +53,13 @@ fn overview(is_empty: bool) -> OverviewPage {
         text: "Key “Nightly evaluation” was disabled.".into(),
         tone: Tone::Good,
     };
+    let frame = frame("Overview", Section::Overview);
     OverviewPage {
-        frame: frame("Overview", Section::Overview)
-            .with_chart()
-            .saying(said),
+        frame: if is_empty {
+            frame
+        } else {
+            frame.with_chart().saying(said)
+        },
         ranges: chips(&["24 h", "7 d", "30 d"], 2),
         stats: stats(),
         groupings: chips(&["By model", "By key"], 0),
