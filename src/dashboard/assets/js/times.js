@@ -11,7 +11,7 @@
 
   const distance = (at) => {
     const seconds = Math.round((at - Date.now()) / 1000);
-    if (Math.abs(seconds) < 10) return "just now";
+    if (Math.abs(seconds) < 10) return seconds > 0 ? "in a moment" : "just now";
     const [unit, length] = UNITS.find(([, , from]) => Math.abs(seconds) >= from);
     return relative.format(Math.trunc(seconds / length), unit);
   };
