@@ -5,9 +5,11 @@ use askama::Template;
 
 mod access;
 mod key;
+mod keys;
 mod operator;
 mod organisation;
 mod parts;
+mod people;
 
 /// A page: a name for its picture, its path and its markup.
 pub struct Page {
@@ -24,6 +26,8 @@ pub fn pages() -> Vec<Page> {
     let parts = [
         access::pages(),
         organisation::pages(),
+        people::pages(),
+        keys::pages(),
         key::pages(),
         operator::pages(),
     ];

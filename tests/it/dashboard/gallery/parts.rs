@@ -1,8 +1,9 @@
 //! What the made-up pages share.
 
 use tollgate::dashboard::components::{
-    Change, Chart, ChartKind, Chip, Empty, Field, Filters, KeyBadge, LimitFields, ModelChoice,
-    ModelPicker, Pager, Pill, QuotaBar, Series, Snippet, Sparkline, Stat, Time, Tone, Unit,
+    Change, Chart, ChartKind, Chip, Choice, Control, Empty, Field, Filters, KeyBadge, LimitFields,
+    ModelChoice, ModelPicker, Pager, Pill, QuotaBar, Series, Snippet, Sparkline, Stat, Time, Tone,
+    Unit,
 };
 use tollgate::dashboard::frame::{Frame, Membership, Section, Viewer};
 use tollgate::dashboard::pages::RefusalRow;
@@ -290,4 +291,28 @@ pub fn refusals(with_key: bool) -> Vec<RefusalRow> {
             request_id,
         },
     ]
+}
+
+pub fn project() -> Field {
+    let projects = vec![
+        Choice::new("1", "Default"),
+        Choice::new("2", "Assistant"),
+        Choice::new("3", HOSTILE[4]),
+    ];
+    Field::new("Project", "project")
+        .by(Control::Select(projects))
+        .value("2")
+        .required()
+}
+
+pub fn days() -> (Field, Field) {
+    let day = |label, name, value| {
+        Field::new(label, name)
+            .by(Control::Line("date"))
+            .value(value)
+    };
+    (
+        day("From", "from", "2026-10-28"),
+        day("to", "to", "2026-11-26"),
+    )
 }
