@@ -9,10 +9,13 @@
     event.returnValue = page.dataset.leaving;
   };
   if (page) {
+    // A reload leads on, and does not send the form again that made the secret.
+    const next = page.querySelector("form").action;
+    history.replaceState(null, "", next);
     window.addEventListener("beforeunload", warn);
     // The browser may keep the page in memory, whatever `no-store` says.
     window.addEventListener("pagehide", () => page.replaceChildren());
-    window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+    window.addEventListener("pageshow", (event) => { if (event.persisted) location.replace(next); });
   }
 
   for (const tabs of document.querySelectorAll("[data-tabs]")) {
