@@ -2,17 +2,20 @@
 
 NODE_VERSION=22.23.3 # for machines whose own is older than the SDK asks for
 CLIENTS="$TARGET/clients"
+BROWSER="$TARGET/browser"
 PYTHON="$CLIENTS/python/bin/python"
 
 install_all() {
   install_packages
   install_python
   install_node
+  install_browser
 }
 
 install_packages() {
   local missing=()
   have cc || missing+=(build-essential)
+  have chromium || missing+=(chromium)
   have curl || missing+=(curl)
   have npm || missing+=(nodejs npm)
   have python3 || missing+=(python3)
@@ -41,14 +44,24 @@ install_python() {
 }
 
 install_node() {
-  local project="$CLIENTS/node" wanted=tests/clients/node
-  if ! same "$wanted/package-lock.json" "$project/installed.json"; then
-    mkdir -p "$project"
-    cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted"/.npmrc "$project/"
-    npm ci --prefix "$project" --no-audit --no-fund --loglevel=error
-    cp "$wanted/package-lock.json" "$project/installed.json"
-  fi
+  node_packages tests/clients/node "$CLIENTS/node"
   choose_node
+}
+
+# The browser itself is Debian's.
+install_browser() {
+  PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 node_packages tests/browser "$BROWSER"
+  cp tests/browser/*.mjs "$BROWSER/"
+}
+
+# node_packages WANTED PROJECT: what WANTED's lock names is installed in PROJECT.
+node_packages() {
+  local wanted="$1" project="$2"
+  same "$wanted/package-lock.json" "$project/installed.json" && return
+  mkdir -p "$project"
+  cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted"/.npmrc "$project/"
+  npm ci --prefix "$project" --no-audit --no-fund --loglevel=error
+  cp "$wanted/package-lock.json" "$project/installed.json"
 }
 
 # Exports NODE: the machine's own when new enough, else one from the package registry.

@@ -1,0 +1,79 @@
+//! One figure that tells how things go, with what it was before.
+
+use askama::Template;
+
+use super::{Icon, Sparkline};
+use crate::dashboard::format;
+
+/// A figure with its change and its course.
+#[derive(Clone, Debug, Template)]
+#[template(path = "components/stat.html")]
+pub struct Stat {
+    /// What is counted.
+    pub label: &'static str,
+    /// How much, with its unit.
+    pub value: String,
+    /// Against the period before; `None` if there was none.
+    pub change: Option<Change>,
+    /// How it went.
+    pub sparkline: Sparkline,
+}
+
+/// From one period to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    /// In the period before.
+    pub before: i64,
+    /// In this one.
+    pub now: i64,
+    /// More is worse, as with errors.
+    pub is_bad_when_more: bool,
+}
+
+impl Change {
+    fn is_more(&self) -> bool {
+        self.now > self.before
+    }
+
+    fn tone(&self) -> &'static str {
+        match (
+            self.now == self.before,
+            self.is_bad_when_more,
+            self.is_more(),
+        ) {
+            (false, true, true) => "bad",
+            (false, true, false) => "good",
+            _ => "plain",
+        }
+    }
+
+    fn text(&self) -> String {
+        match self.now.saturating_sub(self.before) {
+            0 => "no change".to_owned(),
+            _ if self.before <= 0 => "new".to_owned(),
+            by => format::percent(by.saturating_abs(), self.before),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_against_what_was_before() {
+        for (before, now, text, tone) in [
+            (100, 112, "12%", "bad"),
+            (100, 50, "50%", "good"),
+            (7, 7, "no change", "plain"),
+            (0, 7, "new", "bad"),
+        ] {
+            let change = Change {
+                before,
+                now,
+                is_bad_when_more: true,
+            };
+            assert_eq!((change.text().as_str(), change.tone()), (text, tone));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What stands where a page cannot be shown.
+
+use askama::Template;
+
+use crate::dashboard::assets;
+use crate::dashboard::components::Icon;
+
+/// An error, with the way on.
+#[derive(Clone, Debug, Template)]
+#[template(path = "pages/error.html")]
+pub struct ErrorPage {
+    /// The status of the answer.
+    pub status: u16,
+    /// The answer's `x-request-id`.
+    pub request_id: String,
+    /// Where the way on leads.
+    pub back: String,
+}
+
+impl ErrorPage {
+    fn title(&self) -> &'static str {
+        match self.status {
+            403 => "That is not for your role",
+            404 => "There is nothing here",
+            412 => "Someone else was faster",
+            _ => "This went wrong on our side",
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self.status {
+            403 => {
+                "Your role here does not allow it, or the form came from another site. Ask an admin of the organisation if you need it."
+            }
+            404 => "The page does not exist, or it belongs to an organisation that you are not in.",
+            412 => {
+                "This was changed while you had it open. Go back, load it again, and look at what is there now."
+            }
+            _ => {
+                "Nothing was changed. Try again; if it stays, give the operator the request id below."
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The dashboard.
+
+mod gallery;
+mod markup;
