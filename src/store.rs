@@ -68,7 +68,9 @@ mod connect;
 pub mod error;
 pub mod events;
 pub mod instance;
+pub mod invitations;
 pub mod keys;
+pub mod known_addresses;
 pub mod leases;
 pub mod ledger_check;
 pub mod links;
@@ -111,7 +113,9 @@ pub const STATEMENTS: &[&[&str]] = &[
     callers::STATEMENTS,
     changes::STATEMENTS,
     events::STATEMENTS,
+    invitations::STATEMENTS,
     keys::STATEMENTS,
+    known_addresses::STATEMENTS,
     leases::STATEMENTS,
     ledger_check::STATEMENTS,
     links::STATEMENTS,

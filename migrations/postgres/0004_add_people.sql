@@ -35,6 +35,14 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_user ON sessions (user_id);
 
+-- From where people signed in before: strangers who guess at their password do not keep them out.
+CREATE TABLE known_addresses (
+    user_id uuid NOT NULL REFERENCES users (id),
+    address text NOT NULL,
+    seen_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, address)
+);
+
 -- Links that work once: to set up the first operator, to sign in, to choose a new password.
 CREATE TABLE links (
     hash bytea PRIMARY KEY CHECK (length(hash) = 32),

@@ -35,6 +35,14 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_user ON sessions (user_id);
 
+-- From where people signed in before: strangers who guess at their password do not keep them out.
+CREATE TABLE known_addresses (
+    user_id BLOB NOT NULL REFERENCES users (id),
+    address TEXT NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, address)
+) STRICT, WITHOUT ROWID;
+
 -- Links that work once: to set up the first operator, to sign in, to choose a new password.
 CREATE TABLE links (
     hash BLOB PRIMARY KEY NOT NULL CHECK (length(hash) = 32),

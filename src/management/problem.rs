@@ -35,6 +35,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict { what } => Self::Conflict(what.to_owned()),
+            StoreError::Forbidden { what } => Self::Forbidden(what),
             StoreError::VersionConflict => Self::VersionConflict,
             StoreError::Unavailable { .. } => {
                 tracing::warn!(%error, cause = error.cause(), "the store could not be asked");

@@ -16,9 +16,11 @@ use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{KeyId, KeyStatus, OrganisationId, ProjectId, ScopeId};
 use crate::domain::time::Timestamp;
 
+mod owners;
 mod row;
 mod secrets;
 
+pub(super) use owners::disable_of;
 use row::KeyRow;
 
 macro_rules! select {
@@ -60,6 +62,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     BY_ID,
     IN_ORGANISATION,
     ALL,
+    owners::ACTIVE,
+    owners::DISABLE,
     secrets::INSERT,
     secrets::OF_KEY,
     secrets::DELETE,
