@@ -67,6 +67,7 @@ mod columns;
 mod connect;
 pub mod error;
 pub mod events;
+pub mod idempotency;
 pub mod instance;
 pub mod invitations;
 pub mod keys;
@@ -113,6 +114,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     callers::STATEMENTS,
     changes::STATEMENTS,
     events::STATEMENTS,
+    idempotency::STATEMENTS,
     invitations::STATEMENTS,
     keys::STATEMENTS,
     known_addresses::STATEMENTS,

@@ -20,6 +20,8 @@ pub enum Problem {
     Invalid(Vec<Fault>),
     /// Something else stands in the way; what it is, as a sentence.
     Conflict(String),
+    /// Something else was asked for under this idempotency key.
+    IdempotencyKeyReused,
     /// It was changed since it was read.
     VersionConflict,
     /// Too many attempts; how long to wait.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use super::transaction::Tx;
-use super::{Db, StoreError, audit, memberships};
+use super::{Db, StoreError, audit, idempotency, memberships};
 use crate::domain::audit::Act;
 use crate::domain::key::SecretHash;
 use crate::domain::role::Role;
@@ -121,6 +121,7 @@ pub async fn create(db: &Db, new: NewToken<'_>, act: impl Into<Act>) -> Result<T
     let (id, act) = (TokenId::new(), act.into());
     let (organisation, role) = new.place.unzip();
     let mut tx = db.begin().await?;
+    idempotency::note(&mut tx, &act, id.0).await?;
     if let Some(organisation) = organisation {
         memberships::lock(&mut tx, organisation, act.at).await?;
     }
