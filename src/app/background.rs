@@ -86,6 +86,7 @@ impl Background {
             tokio::join!(
                 self.callers.follow(),
                 fetch_listings(self.catalog, self.upstream),
+                watch::key_uses(db.clone(), clock.clone()),
                 watch::clock(db.clone(), clock),
                 self.audit.run(db.clone()),
                 watch::readiness(db, Arc::clone(&ledger), Arc::clone(&lifecycle)),
