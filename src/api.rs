@@ -13,15 +13,19 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::config::AddressRange;
 use crate::management::{Management, Problem};
 
+mod creation;
 mod etag;
 mod ids;
 mod json;
+mod keys;
 mod list;
 mod log;
 mod openapi;
+mod organisations;
 mod origin;
 mod problem;
 mod projects;
+mod query;
 mod signed;
 
 pub use signed::COOKIE;
@@ -47,6 +51,8 @@ impl FromRef<Api> for Arc<Management> {
 /// Every route, and the document that describes them.
 fn routes() -> (Router<Api>, OpenApi) {
     OpenApiRouter::with_openapi(openapi::frame())
+        .merge(keys::routes())
+        .merge(organisations::routes())
         .merge(projects::routes())
         .split_for_parts()
 }

@@ -18,7 +18,7 @@ use crate::gateway::{Capacity, Limiters, Upstream};
 use crate::ledger::Ledger;
 use crate::ledger::journal::{self, Journal};
 use crate::lifecycle::Lifecycle;
-use crate::management::Management;
+use crate::management::{Leaks, Management};
 use crate::metrics::Metrics;
 use crate::providers::Catalog;
 use crate::server::Server;
@@ -151,6 +151,7 @@ fn manage(config: &Config, background: &Background) -> Api {
         clock: background.clock.clone(),
         catalog: Arc::clone(&background.catalog),
         public_url: config.server.public_url.trim_end_matches('/').to_owned(),
+        leaks: Leaks::default(),
     };
     Api {
         management: Arc::new(management),

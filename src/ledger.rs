@@ -35,6 +35,7 @@ mod reserve;
 mod slice;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 pub use budget::Budget;
 pub use cover::Cover;
@@ -48,6 +49,7 @@ use bank::Bank;
 use flush::Flusher;
 use journal::{Backlog, Journal, JournalError};
 use outbox::Outbox;
+use uses::Uses;
 
 /// `SQLite` has one process, which the lock of its file keeps alone: its leases never expire.
 const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 100);
@@ -65,6 +67,7 @@ pub struct Ledger {
     outbox: Outbox,
     booker: Booker,
     refusals: Arc<Refusals>,
+    uses: Uses,
     /// Up to which edit limits are known.
     edits: AtomicU64,
     is_fenced: AtomicBool,
@@ -95,6 +98,7 @@ impl Ledger {
             bank: Bank::default(),
             outbox: Outbox::default(),
             refusals: Arc::default(),
+            uses: Uses::default(),
             edits: AtomicU64::new(0),
             is_fenced: AtomicBool::new(false),
             fenced: CancellationToken::new(),

@@ -13,14 +13,22 @@ use crate::store::Db;
 
 mod access;
 pub mod fault;
+pub mod keys;
+mod leaks;
+mod once;
+pub mod organisations;
 mod problem;
 pub mod projects;
+mod refusals;
 mod sessions;
 mod signed;
 
 pub use access::Access;
 pub use fault::{Fault, Faults};
+pub use leaks::Leaks;
+pub use once::Made;
 pub use problem::Problem;
+pub use refusals::Refusals;
 pub use signed::{Origin, Signed};
 
 /// See the module.
@@ -33,6 +41,8 @@ pub struct Management {
     pub catalog: Arc<Catalog>,
     /// What people call this installation: its links begin with it. Without a slash at the end.
     pub public_url: String,
+    /// How often leaked keys are reported.
+    pub leaks: Leaks,
 }
 
 impl Management {

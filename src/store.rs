@@ -67,8 +67,11 @@ mod columns;
 mod connect;
 pub mod error;
 pub mod events;
+pub mod idempotency;
 pub mod instance;
+pub mod invitations;
 pub mod keys;
+pub mod known_addresses;
 pub mod leases;
 pub mod ledger_check;
 pub mod links;
@@ -112,7 +115,10 @@ pub const STATEMENTS: &[&[&str]] = &[
     callers::STATEMENTS,
     changes::STATEMENTS,
     events::STATEMENTS,
+    idempotency::STATEMENTS,
+    invitations::STATEMENTS,
     keys::STATEMENTS,
+    known_addresses::STATEMENTS,
     leases::STATEMENTS,
     ledger_check::STATEMENTS,
     links::STATEMENTS,

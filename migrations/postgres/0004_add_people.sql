@@ -35,6 +35,14 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_user ON sessions (user_id);
 
+-- From where people signed in before: strangers who guess at their password do not keep them out.
+CREATE TABLE known_addresses (
+    user_id uuid NOT NULL REFERENCES users (id),
+    address text NOT NULL,
+    seen_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, address)
+);
+
 -- Links that work once: to set up the first operator, to sign in, to choose a new password.
 CREATE TABLE links (
     hash bytea PRIMARY KEY CHECK (length(hash) = 32),
@@ -79,7 +87,29 @@ CREATE INDEX tokens_organisation ON tokens (organisation_id);
 -- The user or token whose key it is; none for those of the command line.
 ALTER TABLE keys ADD COLUMN owner_id uuid;
 
+-- Who made it, as people know them.
+ALTER TABLE keys ADD COLUMN created_by text NOT NULL DEFAULT 'command line';
+
 CREATE INDEX keys_owner ON keys (owner_id) WHERE owner_id IS NOT NULL;
+CREATE INDEX keys_name ON keys (organisation_id, name, id);
+
+-- What lists of keys are sorted by: one row a key, beside it, so that its use never writes the key.
+CREATE TABLE key_uses (
+    key_id uuid PRIMARY KEY REFERENCES keys (id),
+    organisation_id uuid NOT NULL,
+    last_used_at timestamptz NOT NULL, -- to the minute; 1970 before its first call
+    tokens_30d bigint NOT NULL DEFAULT 0, -- as of the last time it was summed
+    due_at timestamptz NOT NULL -- when it is to be summed again
+);
+
+CREATE INDEX key_uses_last_used ON key_uses (organisation_id, last_used_at, key_id);
+CREATE INDEX key_uses_tokens ON key_uses (organisation_id, tokens_30d, key_id);
+CREATE INDEX key_uses_due ON key_uses (due_at);
+
+INSERT INTO key_uses (key_id, organisation_id, last_used_at, due_at)
+SELECT k.id, k.organisation_id, COALESCE(
+        (SELECT MAX(r.hour) FROM rollups_hourly r WHERE r.key_id = k.id), '1970-01-01T00:00:00Z'), '1970-01-01T00:00:00Z'
+FROM keys k;
 
 -- A deleted organisation keeps its row, because usage names it.
 ALTER TABLE organisations ADD COLUMN deleted_at timestamptz;

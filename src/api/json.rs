@@ -20,16 +20,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
-        let kind = request.headers().get(CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        // A form that another site submits has none of this type: it cannot pass for one of ours.
-        if !is_json(kind) {
-            return Err(Refused::UnsupportedMediaType);
-        }
-        let bytes = to_bytes(request.into_body(), LARGEST).await;
-        let bytes = bytes.map_err(|_| Refused::TooLarge)?;
-        Ok(Self(read(&bytes)?))
+        Ok(Self(read(&bytes(request).await?)?))
     }
+}
+
+/// The bytes of a body that says it is JSON.
+pub(super) async fn bytes(request: Request) -> Result<Bytes, Refused> {
+    let kind = request.headers().get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    // A form that another site submits has none of this type: it cannot pass for one of ours.
+    if !is_json(kind) {
+        return Err(Refused::UnsupportedMediaType);
+    }
+    let bytes = to_bytes(request.into_body(), LARGEST).await;
+    bytes.map_err(|_| Refused::TooLarge)
 }
 
 fn is_json(kind: &str) -> bool {
@@ -37,7 +41,8 @@ fn is_json(kind: &str) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-fn read<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
+/// What they say.
+pub(super) fn read<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
     let not_an_object = || {
         let mut faults = Faults::default();
         faults.add("", "the body must be one JSON object");

@@ -23,7 +23,7 @@ pub(super) struct List<T> {
 pub(super) struct Page {
     /// How many at most: 1 to 200, 50 unless given.
     #[param(minimum = 1, maximum = 200)]
-    limit: Option<u16>,
+    pub(super) limit: Option<u16>,
     /// The `next_cursor` of the page before.
     pub(super) cursor: Option<String>,
 }

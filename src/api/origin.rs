@@ -1,7 +1,9 @@
 //! Where a request comes from: the nearest address that is no trusted proxy's.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 
+use axum::extract::FromRequestParts;
 use http::request::Parts;
 use uuid::Uuid;
 
@@ -13,6 +15,14 @@ use crate::server::Peer;
 /// The id of a request, as its answer names it.
 #[derive(Clone, Copy)]
 pub(super) struct RequestId(pub(super) Uuid);
+
+impl FromRequestParts<Api> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        Ok(of(parts, api))
+    }
+}
 
 pub(super) fn of(parts: &Parts, api: &Api) -> Origin {
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);

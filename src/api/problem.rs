@@ -120,6 +120,11 @@ fn describe(problem: &Problem) -> (StatusCode, &'static str, String) {
             "correct the fields under errors",
         ),
         Problem::Conflict(what) => return (StatusCode::CONFLICT, "conflict", what.clone()),
+        Problem::IdempotencyKeyReused => (
+            StatusCode::CONFLICT,
+            "idempotency_key_reused",
+            "something else was asked for under this Idempotency-Key: use a new one",
+        ),
         Problem::VersionConflict => (
             StatusCode::PRECONDITION_FAILED,
             "version_conflict",

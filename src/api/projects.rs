@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Api;
+use super::creation::{Created, Creation};
 use super::etag::{IfMatch, Versioned};
 use super::ids::Ids;
 use super::json::Body;
@@ -85,21 +86,24 @@ async fn list(
 
 /// Makes a project.
 #[utoipa::path(post, path = "/orgs/{org}/projects", tag = "projects",
-    request_body = Create, responses((status = 201, body = View)))]
+    request_body = Create, responses((status = 201, body = View), (status = 200, body = View)))]
 async fn create(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids(org): Ids<Uuid>,
-    Body(new): Body<Create>,
-) -> Result<(StatusCode, Versioned<View>), Problem> {
+    Creation { once, body: new }: Creation<Create>,
+) -> Result<Created<View>, Problem> {
     let access = management.access(&signed, org, Role::Admin)?;
     let new = NewProject {
         name: new.name,
         limits: new.limits,
         models: new.models,
     };
-    let project = management.create_project(&access, new).await?;
-    Ok((StatusCode::CREATED, View::versioned(project)))
+    let made = management.create_project(&access, new, once).await?;
+    Ok(Created {
+        is_replayed: made.is_replayed,
+        thing: View::versioned(made.thing),
+    })
 }
 
 /// One project.

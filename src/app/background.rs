@@ -89,6 +89,7 @@ impl Background {
                 self.callers.follow(),
                 fetch_listings(self.catalog, self.upstream),
                 retention::run(db.clone(), clock.clone(), self.retention),
+                watch::key_uses(db.clone(), clock.clone()),
                 watch::clock(db.clone(), clock),
                 self.audit.run(db.clone()),
                 watch::readiness(db, Arc::clone(&ledger), Arc::clone(&lifecycle)),

@@ -8,11 +8,14 @@ use crate::domain::time::Clock;
 use crate::ledger::journal::Predecessor;
 use crate::ledger::{Ledger, RecoverError};
 use crate::lifecycle::Lifecycle;
+use crate::store::keys::uses;
 use crate::store::{Db, StoreError, clock as store_clock};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const CLOCK_EVERY: Duration = Duration::from_secs(10);
+const SUM_EVERY: Duration = Duration::from_secs(20);
+const SUMS: usize = 5;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Migrates; whether the store is there, which may take time.
@@ -62,6 +65,23 @@ pub(super) async fn clock(db: Db, clock: Clock) {
 async fn correct(db: &Db, clock: &Clock) {
     if let Ok(offset) = store_clock::offset(db, clock).await {
         clock.correct(offset);
+    }
+}
+
+/// Sums up what keys used of late, by which lists of them are sorted; never many at once.
+pub(super) async fn key_uses(db: Db, clock: Clock) {
+    loop {
+        tokio::time::sleep(SUM_EVERY + jitter()).await;
+        for _ in 0..SUMS {
+            match uses::sum_due(&db, clock.now()).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!(%error, cause = error.cause(), "usage of keys could not be summed up");
+                    break;
+                }
+            }
+        }
     }
 }
 

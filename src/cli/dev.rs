@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::domain::key::PlainKey;
 use crate::domain::limits::Limits;
 use crate::domain::time::{Clock, Timestamp};
+use crate::management::keys::fresh_secret;
 use crate::sandbox;
 use crate::store::keys::{self, NewKey};
 use crate::store::organisations::{self, Organisation};
@@ -64,7 +65,7 @@ async fn fresh_key(config: &Config) -> anyhow::Result<PlainKey> {
     let now = Clock::default().now();
     let db = Db::connect(config.database_url().expose_secret()).await?;
     let organisation = demo(&db, now).await?;
-    let key = super::key::fresh_secret()?;
+    let key = fresh_secret()?;
     let new = NewKey {
         organisation_id: organisation.id,
         project_id: None,

@@ -1,7 +1,6 @@
 //! `tollgate key`: the keys that clients call with. A secret is printed once, by the command that
 //! makes it.
 
-mod standing;
 mod view;
 
 use clap::{Args, Subcommand};
@@ -11,9 +10,9 @@ use super::limit_flags::LimitFlags;
 use super::model_list::ModelList;
 use super::moment::{Expiry, Grace};
 use super::session::{Session, checked_name};
-use crate::domain::key::PlainKey;
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{KeyStatus, OrganisationId, ProjectId};
+use crate::management::keys::fresh_secret;
 use crate::store::keys::{self, Key, KeyPatch, NewKey};
 use view::{Created, Deleted, View};
 
@@ -172,11 +171,8 @@ impl Create {
 impl List {
     async fn run(self, session: &Session) -> anyhow::Result<()> {
         let organisation = session.organisation(&self.org).await?;
-        let mut views = Vec::new();
-        for key in keys::list(&session.db, organisation.id).await? {
-            views.push(View::of(session, key).await?);
-        }
-        session.printer.list(&views)
+        let keys = keys::list(&session.db, organisation.id).await?;
+        session.printer.list(&View::all(session, keys).await?)
     }
 }
 
@@ -219,15 +215,5 @@ impl Rotate {
         )
         .await?;
         Created::of(session, key, &secret).await?.print(session)
-    }
-}
-
-/// A key from the system's randomness.
-pub(super) fn fresh_secret() -> Result<PlainKey, getrandom::Error> {
-    let mut failure = None;
-    let key = PlainKey::generate(|bytes| failure = getrandom::fill(bytes).err());
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(key),
     }
 }

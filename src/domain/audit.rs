@@ -18,6 +18,17 @@ pub struct Act {
     pub address: Option<IpAddr>,
     /// The `x-request-id` it was asked with.
     pub request: Option<Uuid>,
+    /// The caller's own name for it, if it makes something.
+    pub once: Option<Once>,
+}
+
+/// A name under which a caller asks for something to be made: asking again makes nothing more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// The caller's choice.
+    pub name: String,
+    /// SHA-256 of all that is asked: another request under the name is a mistake.
+    pub request: [u8; 32],
 }
 
 /// Who makes a change.
@@ -74,6 +85,17 @@ impl Author {
     }
 }
 
+impl Act {
+    /// The same, asked for under a name.
+    #[must_use]
+    pub fn once(&self, once: Option<Once>) -> Self {
+        Self {
+            once,
+            ..self.clone()
+        }
+    }
+}
+
 /// Commands need no more than a time to act.
 impl From<Timestamp> for Act {
     fn from(at: Timestamp) -> Self {
@@ -82,6 +104,7 @@ impl From<Timestamp> for Act {
             author: Author::CommandLine,
             address: None,
             request: None,
+            once: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::quota::Period;
 
 pub mod patch;
+mod within;
 
 pub use patch::LimitsPatch;
 

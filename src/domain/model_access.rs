@@ -69,6 +69,12 @@ impl ModelAccess {
         let Some(patterns) = &self.0 else { return true };
         patterns.iter().any(|pattern| pattern.matches(model))
     }
+
+    /// Whether everything that `pattern` means may be called. One of the patterns here must mean all
+    /// of it: a star of `pattern` is then matched by a star.
+    pub fn covers(&self, pattern: &str) -> bool {
+        self.allows(pattern)
+    }
 }
 
 /// Each literal between stars is looked for as early as possible, which is enough for `*` alone.
@@ -127,6 +133,23 @@ mod tests {
         for (glob, model, expected) in cases {
             assert_eq!(access(&[glob]).allows(model), expected, "{glob} {model}");
         }
+    }
+
+    #[test]
+    fn a_pattern_is_covered_by_one_that_means_as_much() {
+        let bound = access(&["gpt-4*", "o3"]);
+        for (pattern, expected) in [
+            ("gpt-4o", true),
+            ("gpt-4*", true),
+            ("gpt-4*-mini", true),
+            ("gpt-*", false),
+            ("o3", true),
+            ("o*", false),
+            ("*", false),
+        ] {
+            assert_eq!(bound.covers(pattern), expected, "{pattern}");
+        }
+        assert!(ModelAccess::all().covers("*"));
     }
 
     #[test]

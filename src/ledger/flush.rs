@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a stopping process waits for the store.
 const LAST_CHANCE: Duration = Duration::from_secs(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-const REFUSALS_EVERY: Duration = Duration::from_secs(1);
+const STATISTICS_EVERY: Duration = Duration::from_secs(1);
 
 /// Brings one journal to the store.
 pub(super) struct Flusher {
@@ -96,9 +96,9 @@ impl Flusher {
                     (pause * 2).min(LONGEST_PAUSE)
                 }
             };
-            if pause == EVERY && counted.elapsed() >= REFUSALS_EVERY {
+            if pause == EVERY && counted.elapsed() >= STATISTICS_EVERY {
                 counted = Instant::now();
-                ledger.flush_refusals().await;
+                ledger.flush_statistics(false).await;
             }
         }
     }
@@ -111,7 +111,7 @@ impl Flusher {
                 tracing::error!(%error, waiting = ledger.outbox.waiting(), "usage could not be written yet");
                 tokio::time::sleep(EVERY).await;
             }
-            ledger.flush_refusals().await;
+            ledger.flush_statistics(true).await;
         };
         let written = timeout(LAST_CHANCE, last).await;
         let waiting = ledger.outbox.waiting();
@@ -211,6 +211,9 @@ impl Ledger {
         for (back, budget) in leaving.returns.values() {
             budget.slice().taken_back(back);
         }
+        let calls = leaving.calls.iter();
+        self.uses
+            .record(calls.map(|(opening, _)| (opening.key_id, opening.at)));
         let stranded = leaving.stranded.len();
         for (opening, _) in leaving.calls.iter().take(stranded) {
             self.journal.forget(opening.id);
@@ -226,7 +229,14 @@ impl Ledger {
         }
     }
 
-    async fn flush_refusals(&self) {
+    /// What owners of keys look at, and nobody is charged by.
+    async fn flush_statistics(&self, is_last: bool) {
+        let now = self.clock.now();
+        let writing = timeout(PATIENCE, self.uses.flush(&self.db, now, is_last)).await;
+        let written = writing.unwrap_or_else(|late| Err(StoreError::unavailable(&late)));
+        if let Err(error) = written {
+            tracing::warn!(%error, cause = error.cause(), "the last uses of keys could not be written");
+        }
         let booking = timeout(PATIENCE, self.refusals.flush(&self.db)).await;
         let booked = booking.unwrap_or_else(|late| Err(StoreError::unavailable(&late)));
         if let Err(error) = booked {

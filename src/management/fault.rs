@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Problem;
+use crate::domain::limits::patch::AmountMissing;
 use crate::domain::model_access::ModelPattern;
 
 /// The longest name of anything.
@@ -30,6 +31,11 @@ impl Faults {
         });
     }
 
+    /// Whether there are none so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Fails if there are any.
     pub fn check(self) -> Result<(), Problem> {
         if self.0.is_empty() {
@@ -55,6 +61,13 @@ impl Faults {
             return String::new();
         }
         self.name(field, name.unwrap_or_default())
+    }
+
+    /// A new quota or budget without its amount.
+    pub fn missing(&mut self, missing: Option<AmountMissing>) {
+        if let Some(AmountMissing(field)) = missing {
+            self.add(field, "is required where there was none");
+        }
     }
 
     /// A list of models: exact names or globs.

@@ -20,6 +20,8 @@ pub enum Problem {
     Invalid(Vec<Fault>),
     /// Something else stands in the way; what it is, as a sentence.
     Conflict(String),
+    /// Something else was asked for under this idempotency key.
+    IdempotencyKeyReused,
     /// It was changed since it was read.
     VersionConflict,
     /// Too many attempts; how long to wait.
@@ -35,6 +37,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict { what } => Self::Conflict(what.to_owned()),
+            StoreError::Forbidden { what } => Self::Forbidden(what),
             StoreError::VersionConflict => Self::VersionConflict,
             StoreError::Unavailable { .. } => {
                 tracing::warn!(%error, cause = error.cause(), "the store could not be asked");

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Access, Faults, Management, Problem};
+use super::{Access, Faults, Made, Management, Problem};
+use crate::domain::audit::Once;
 use crate::domain::limits::Limits;
 use crate::domain::tenant::ProjectId;
 use crate::store::projects::{self, Project, ProjectPatch};
@@ -35,14 +36,20 @@ impl Management {
         &self,
         access: &Access,
         new: NewProject,
-    ) -> Result<Project, Problem> {
+        once: Option<Once>,
+    ) -> Result<Made<Project>, Problem> {
+        let act = access.act().once(once);
+        if let Some(id) = self.made_before(&act).await? {
+            return Ok(Made::before(self.project(access, id).await?));
+        }
         let mut faults = Faults::default();
         let name = faults.required_name("name", new.name.as_deref());
         faults.models("models", new.models.as_deref());
         faults.check()?;
         let (organisation, models) = (access.organisation(), new.models.as_deref());
-        let (db, act) = (&self.db, access.act());
-        Ok(projects::create(db, organisation, &name, &new.limits, models, act).await?)
+        let (db, limits) = (&self.db, &new.limits);
+        let made = projects::create(db, organisation, &name, limits, models, &act).await?;
+        Ok(Made::now(made))
     }
 
     /// Changes a project.

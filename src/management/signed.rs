@@ -49,6 +49,7 @@ impl Signed {
             author: self.author.clone(),
             address: self.origin.address,
             request: self.origin.request,
+            once: None,
         }
     }
 }

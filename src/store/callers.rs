@@ -23,7 +23,7 @@ const BY_SECRET: &str = "SELECT s.hash AS secret, s.grace_until,
     JOIN keys k ON k.id = s.key_id
     JOIN projects p ON p.id = k.project_id
     JOIN organisations o ON o.id = k.organisation_id
-    WHERE s.hash = $1 AND k.deleted_at IS NULL";
+    WHERE s.hash = $1 AND k.deleted_at IS NULL AND o.deleted_at IS NULL";
 
 pub(super) const STATEMENTS: &[&str] = &[BY_SECRET];
 

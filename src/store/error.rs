@@ -25,6 +25,12 @@ pub enum StoreError {
         /// What it is, as a sentence for whoever asked.
         what: &'static str,
     },
+    /// Whoever asked may not do this to what is there.
+    #[error("{what}")]
+    Forbidden {
+        /// Why not.
+        what: &'static str,
+    },
     /// The row is not what whoever asked had read: someone changed it meanwhile.
     #[error("someone else changed this meanwhile; read it again")]
     VersionConflict,

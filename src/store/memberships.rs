@@ -1,17 +1,46 @@
-//! Who belongs to which organisation, and as what. An organisation that has owners keeps one.
+//! Who belongs to which organisation, and as what. An organisation that has owners keeps one. Every
+//! change locks the organisation's row first, so that two of them cannot each count on the other.
 
+use serde_json::json;
 use sqlx::FromRow;
 
-use super::{Db, StoreError};
+use super::changes::{self, ChangeKind};
+use super::transaction::Tx;
+use super::users::{self, User};
+use super::{Db, StoreError, audit, keys, sessions};
+use crate::domain::audit::Act;
 use crate::domain::role::Role;
 use crate::domain::tenant::{OrganisationId, UserId};
+use crate::domain::time::Timestamp;
+
+macro_rules! members {
+    ($rest:literal) => {
+        concat!(
+            "SELECT m.user_id, u.email, u.name, m.role, m.created_at
+             FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.organisation_id = $1 ",
+            $rest
+        )
+    };
+}
 
 const OF_USER: &str = "SELECT m.organisation_id, o.name, m.role
     FROM memberships m JOIN organisations o ON o.id = m.organisation_id
-    WHERE m.user_id = $1 ORDER BY o.name";
+    WHERE m.user_id = $1 AND o.deleted_at IS NULL ORDER BY o.name";
 const ROLE: &str = "SELECT role FROM memberships WHERE organisation_id = $1 AND user_id = $2";
+const ALL: &str = members!("ORDER BY u.email");
+const ONE: &str = members!("AND m.user_id = $2");
+const LOCK: &str = "UPDATE organisations SET updated_at = $2 WHERE id = $1 AND deleted_at IS NULL";
+const INSERT: &str = "INSERT INTO memberships (organisation_id, user_id, role, created_at)
+    VALUES ($1, $2, $3, $4)";
+const SET_ROLE: &str =
+    "UPDATE memberships SET role = $3 WHERE organisation_id = $1 AND user_id = $2";
+const REMOVE: &str = "DELETE FROM memberships WHERE organisation_id = $1 AND user_id = $2";
+const OWNERS: &str =
+    "SELECT COUNT(*) FROM memberships WHERE organisation_id = $1 AND role = 'owner'";
 
-pub(super) const STATEMENTS: &[&str] = &[OF_USER, ROLE];
+pub(super) const STATEMENTS: &[&str] = &[
+    OF_USER, ROLE, ALL, ONE, LOCK, INSERT, SET_ROLE, REMOVE, OWNERS,
+];
 
 /// An organisation that someone belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -22,6 +51,21 @@ pub struct Membership {
     pub name: String,
     /// As what.
     pub role: Role,
+}
+
+/// Someone who belongs to an organisation.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Member {
+    /// Who.
+    pub user_id: UserId,
+    /// As they sign in.
+    pub email: String,
+    /// What people call them.
+    pub name: String,
+    /// As what.
+    pub role: Role,
+    /// When they joined.
+    pub created_at: Timestamp,
 }
 
 /// The organisations of a user, by name.
@@ -41,4 +85,208 @@ pub async fn role(
         let role = sqlx::query_scalar(ROLE).bind(organisation).bind(user);
         role.fetch_optional(pool).await
     })?)
+}
+
+/// The members of an organisation, by e-mail address.
+pub async fn list(db: &Db, organisation: OrganisationId) -> Result<Vec<Member>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        sqlx::query_as(ALL).bind(organisation).fetch_all(pool).await
+    })?)
+}
+
+/// How many owners an organisation has.
+pub async fn owners(db: &Db, organisation: OrganisationId) -> Result<i64, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        let owners = sqlx::query_scalar(OWNERS).bind(organisation);
+        owners.fetch_one(pool).await
+    })?)
+}
+
+/// Makes a user a member.
+pub async fn add(
+    db: &Db,
+    organisation: OrganisationId,
+    user: UserId,
+    role: Role,
+    act: impl Into<Act>,
+) -> Result<Member, StoreError> {
+    let act = act.into();
+    let mut tx = db.begin().await?;
+    lock(&mut tx, organisation, act.at).await?;
+    let user = users::get(&mut tx, user).await?;
+    insert(&mut tx, organisation, &user, role, &act).await?;
+    let member = get(&mut tx, organisation, user.id).await?;
+    tx.commit().await?;
+    Ok(member)
+}
+
+/// Gives a member another role, as far as one who is `by` grants that. Their sessions end.
+pub async fn set_role(
+    db: &Db,
+    organisation: OrganisationId,
+    user: UserId,
+    role: Role,
+    by: Role,
+    act: impl Into<Act>,
+) -> Result<Member, StoreError> {
+    let act = act.into();
+    let mut tx = db.begin().await?;
+    lock(&mut tx, organisation, act.at).await?;
+    let old = get(&mut tx, organisation, user).await?;
+    may_change(&mut tx, organisation, &old, Some(role), by).await?;
+    if old.role == role {
+        return Ok(old);
+    }
+    with_tx!(&mut tx, |c| {
+        let set = sqlx::query(SET_ROLE).bind(organisation).bind(user);
+        set.bind(role).execute(c).await.map(|_| ())
+    })?;
+    sessions::end_all(&mut tx, user).await?;
+    let roles = (Some(old.role), Some(role));
+    note(
+        &mut tx,
+        organisation,
+        (user, &old.email),
+        "member.update",
+        roles,
+        &act,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(Member { role, ..old })
+}
+
+/// Ends a membership, as far as one who is `by` may. The member's keys in this organisation are
+/// disabled and their sessions end.
+pub async fn remove(
+    db: &Db,
+    organisation: OrganisationId,
+    user: UserId,
+    by: Role,
+    act: impl Into<Act>,
+) -> Result<(), StoreError> {
+    let act = act.into();
+    let mut tx = db.begin().await?;
+    lock(&mut tx, organisation, act.at).await?;
+    let old = get(&mut tx, organisation, user).await?;
+    may_change(&mut tx, organisation, &old, None, by).await?;
+    with_tx!(&mut tx, |c| {
+        let remove = sqlx::query(REMOVE).bind(organisation).bind(user);
+        remove.execute(c).await.map(|_| ())
+    })?;
+    let disabled = keys::disable_of(&mut tx, organisation, user.0, &act).await?;
+    sessions::end_all(&mut tx, user).await?;
+    let roles = (Some(old.role), None);
+    note(
+        &mut tx,
+        organisation,
+        (user, &old.email),
+        "member.remove",
+        roles,
+        &act,
+    )
+    .await?;
+    for key in disabled {
+        changes::append(&mut tx, ChangeKind::Key, key.0, act.at).await?;
+    }
+    tx.commit().await
+}
+
+/// Takes the write lock of an organisation that is there.
+pub(super) async fn lock(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let locked = with_tx!(tx, |c| {
+        let lock = sqlx::query(LOCK).bind(organisation).bind(now);
+        let done = lock.execute(c).await;
+        done.map(|done| done.rows_affected())
+    })?;
+    if locked == 0 {
+        return Err(StoreError::NotFound);
+    }
+    Ok(())
+}
+
+/// Makes `user` a member of an organisation that is locked.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    user: &User,
+    role: Role,
+    act: &Act,
+) -> Result<(), StoreError> {
+    with_tx!(&mut *tx, |c| {
+        let insert = sqlx::query(INSERT).bind(organisation).bind(user.id);
+        let insert = insert.bind(role).bind(act.at);
+        insert.execute(c).await.map(|_| ())
+    })?;
+    let subject = (user.id, user.email.as_str());
+    note(
+        tx,
+        organisation,
+        subject,
+        "member.add",
+        (None, Some(role)),
+        act,
+    )
+    .await
+}
+
+async fn get(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    user: UserId,
+) -> Result<Member, StoreError> {
+    Ok(with_tx!(tx, |c| {
+        let one = sqlx::query_as(ONE).bind(organisation).bind(user);
+        one.fetch_one(c).await
+    })?)
+}
+
+/// Whether one who is `by` may make `old` a `new`, or nothing.
+async fn may_change(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    old: &Member,
+    new: Option<Role>,
+    by: Role,
+) -> Result<(), StoreError> {
+    if !by.grants(old.role) || new.is_some_and(|new| !by.grants(new)) {
+        let what = "only owners make owners or change them";
+        return Err(StoreError::Forbidden { what });
+    }
+    if old.role != Role::Owner || new == Some(Role::Owner) {
+        return Ok(());
+    }
+    let owners: i64 = with_tx!(tx, |c| {
+        let owners = sqlx::query_scalar(OWNERS).bind(organisation);
+        owners.fetch_one(c).await
+    })?;
+    if owners < 2 {
+        let what = "the last owner stays; make somebody else an owner first";
+        return Err(StoreError::Conflict { what });
+    }
+    Ok(())
+}
+
+async fn note(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    (user, email): (UserId, &str),
+    action: &'static str,
+    (before, after): (Option<Role>, Option<Role>),
+    act: &Act,
+) -> Result<(), StoreError> {
+    let image = |role: Role| json!({"email": email, "role": role});
+    let entry = audit::Entry {
+        organisation: Some(organisation),
+        action,
+        subject: user.0,
+        name: email,
+        before: before.map(image),
+        after: after.map(image),
+    };
+    audit::append(tx, act, entry).await
 }

@@ -8,11 +8,15 @@ use uuid::Uuid;
 
 use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
-use super::{Db, StoreError, audit, budgets, projects};
+use super::{Db, StoreError, audit, budgets, idempotency, projects};
 use crate::domain::audit::Act;
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{OrganisationId, OrganisationStatus, ScopeId};
 use crate::domain::time::Timestamp;
+
+mod delete;
+
+pub use delete::delete;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -33,7 +37,7 @@ const BY_ID: &str = select!("AND id = $1");
 const BY_NAME: &str = select!("AND name = $1");
 const ALL: &str = select!("ORDER BY name");
 
-pub(super) const STATEMENTS: &[&str] = &[INSERT, LOCK, UPDATE, BY_ID, BY_NAME, ALL];
+pub(super) const STATEMENTS: &[&str] = &[INSERT, LOCK, UPDATE, BY_ID, BY_NAME, ALL, delete::HIDE];
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
@@ -81,6 +85,7 @@ pub async fn create(
     let (id, act) = (OrganisationId::new(), act.into());
     let now = act.at;
     let mut tx = db.begin().await?;
+    idempotency::note(&mut tx, &act, id.0).await?;
     with_tx!(&mut tx, |c| {
         let insert = sqlx::query(INSERT).bind(id).bind(name);
         let insert = insert
@@ -93,12 +98,17 @@ pub async fn create(
     finish(tx, id, "organisation.create", None, &act).await
 }
 
+/// The organisation with this id.
+pub async fn find_by_id(db: &Db, id: OrganisationId) -> Result<Option<Organisation>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await
+    })?)
+}
+
 /// The organisation with this id or, failing that, this name.
 pub async fn find(db: &Db, name_or_id: &str) -> Result<Option<Organisation>, StoreError> {
     if let Ok(id) = name_or_id.parse::<Uuid>() {
-        let found = with_pool!(db, |pool| {
-            sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await
-        })?;
+        let found = find_by_id(db, OrganisationId(id)).await?;
         if found.is_some() {
             return Ok(found);
         }
@@ -128,18 +138,7 @@ pub async fn update(
     let act = act.into();
     let now = act.at;
     let mut tx = db.begin().await?;
-    with_tx!(&mut tx, |c| {
-        sqlx::query(LOCK)
-            .bind(id)
-            .bind(now)
-            .execute(c)
-            .await
-            .map(|_| ())
-    })?;
-    let old = get(&mut tx, id).await?;
-    if patch.version.is_some_and(|version| version != old.version) {
-        return Err(StoreError::VersionConflict);
-    }
+    let old = lock(&mut tx, id, patch.version, now).await?;
     let before = audit::image(&old);
     let limits = patch.limits.map(|change| change.apply(&old.limits));
     let limits = limits.transpose()?;
@@ -160,6 +159,25 @@ pub async fn update(
         update.execute(c).await.map(|_| ())
     })?;
     finish(tx, id, "organisation.update", before, &act).await
+}
+
+/// The organisation, which nobody else changes until the transaction ends; only if it still has this
+/// version.
+async fn lock(
+    tx: &mut Tx,
+    id: OrganisationId,
+    version: Option<i64>,
+    now: Timestamp,
+) -> Result<Organisation, StoreError> {
+    with_tx!(&mut *tx, |c| {
+        let lock = sqlx::query(LOCK).bind(id).bind(now);
+        lock.execute(c).await.map(|_| ())
+    })?;
+    let found = get(tx, id).await?;
+    match version {
+        Some(version) if version != found.version => Err(StoreError::VersionConflict),
+        _ => Ok(found),
+    }
 }
 
 async fn get(tx: &mut Tx, id: OrganisationId) -> Result<Organisation, StoreError> {

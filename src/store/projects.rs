@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
-use super::{Db, StoreError, audit, budgets};
+use super::{Db, StoreError, audit, budgets, idempotency};
 use crate::domain::audit::Act;
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{OrganisationId, ProjectId, ScopeId};
@@ -103,6 +103,7 @@ pub async fn create(
     let (id, act) = (ProjectId::new(), act.into());
     let now = act.at;
     let mut tx = db.begin().await?;
+    idempotency::note(&mut tx, &act, id.0).await?;
     let exists: bool = with_tx!(&mut tx, |c| {
         sqlx::query_scalar(ORGANISATION)
             .bind(organisation)
@@ -153,6 +154,17 @@ pub async fn find_by_id(
 ) -> Result<Option<Project>, StoreError> {
     Ok(with_pool!(db, |pool| {
         let find = sqlx::query_as(BY_ID).bind(organisation).bind(id);
+        find.fetch_optional(pool).await
+    })?)
+}
+
+/// Where keys of this organisation go that name no project.
+pub async fn find_default(
+    db: &Db,
+    organisation: OrganisationId,
+) -> Result<Option<Project>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        let find = sqlx::query_as(DEFAULT).bind(organisation);
         find.fetch_optional(pool).await
     })?)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::{FromRow, QueryBuilder};
 
 use super::batch::{self, Listing};
-use super::{Db, StoreError};
+use super::{Db, StoreError, rollups};
 use crate::domain::refused::Refused;
 use crate::domain::tenant::{CallId, KeyId, OrganisationId};
 use crate::domain::time::Timestamp;
@@ -26,7 +26,10 @@ const TRIM: &str = "DELETE FROM last_refusals WHERE key_id = $1 AND id <
 const LAST: &str = "SELECT id, at, code, scope, rule, amount, frees_at FROM last_refusals
     WHERE organisation_id = $1 AND key_id = $2 ORDER BY id DESC";
 
-pub(super) const STATEMENTS: &[&str] = &[TRIM, LAST];
+const COUNTS: &str = "SELECT hour, code, count FROM refusals_hourly
+    WHERE organisation_id = $1 AND key_id = $2 AND hour >= $3 ORDER BY hour DESC, code";
+
+pub(super) const STATEMENTS: &[&str] = &[TRIM, LAST, COUNTS];
 
 /// How many refusals of a key are kept.
 pub const KEPT: usize = 100;
@@ -48,6 +51,30 @@ pub struct RefusalRow {
     pub amount: Option<i64>,
     /// When there is room again, if that is known.
     pub frees_at: Option<Timestamp>,
+}
+
+/// How many calls of an hour were refused for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct RefusalCount {
+    /// When the hour began.
+    pub hour: Timestamp,
+    /// The code that clients saw.
+    pub code: String,
+    /// How many.
+    pub count: i64,
+}
+
+/// How often a key was refused in the hours since `from`, the latest first.
+pub async fn counts(
+    db: &Db,
+    organisation: OrganisationId,
+    key: KeyId,
+    from: Timestamp,
+) -> Result<Vec<RefusalCount>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        let counts = sqlx::query_as(COUNTS).bind(organisation).bind(key);
+        counts.bind(rollups::hour(from)).fetch_all(pool).await
+    })?)
 }
 
 /// The last refusals of a key, newest first.

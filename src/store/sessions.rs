@@ -6,7 +6,8 @@ use std::time::Duration;
 use sqlx::FromRow;
 
 use super::transaction::Tx;
-use super::{Db, StoreError};
+use super::users::{self, User};
+use super::{Db, StoreError, known_addresses};
 use crate::domain::key::SecretHash;
 use crate::domain::tenant::{SessionId, UserId};
 use crate::domain::time::Timestamp;
@@ -28,10 +29,13 @@ const LIVE: &str = "SELECT id, user_id, address, agent, created_at, seen_at, exp
 const SEEN: &str = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
 const OF_USER: &str = "SELECT id, user_id, address, agent, created_at, seen_at, expires_at
     FROM sessions WHERE user_id = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id";
+const DEAD: &str =
+    "DELETE FROM sessions WHERE user_id = $1 AND (expires_at <= $2 OR seen_at <= $3)";
+const REPLACE: &str = "DELETE FROM sessions WHERE hash = $1";
 const END: &str = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
 const END_ALL: &str = "DELETE FROM sessions WHERE user_id = $1";
 
-pub(super) const STATEMENTS: &[&str] = &[INSERT, LIVE, SEEN, OF_USER, END, END_ALL];
+pub(super) const STATEMENTS: &[&str] = &[INSERT, LIVE, SEEN, OF_USER, DEAD, REPLACE, END, END_ALL];
 
 /// A sign-in that lasts.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -56,12 +60,14 @@ pub struct Session {
 pub struct NewSession<'a> {
     /// Of the cookie's secret.
     pub hash: SecretHash,
-    /// Whose.
-    pub user: UserId,
+    /// Whose. If they changed since they were read, it is refused.
+    pub user: &'a User,
     /// From where.
-    pub address: Option<String>,
+    pub address: Option<&'a str>,
     /// With which program.
     pub agent: Option<&'a str>,
+    /// The session that the same browser had before, which ends.
+    pub replaces: Option<SecretHash>,
 }
 
 /// The live session with this secret. Its use is noted.
@@ -106,22 +112,40 @@ pub async fn end(db: &Db, user: UserId, id: SessionId) -> Result<bool, StoreErro
     Ok(ended > 0)
 }
 
-/// Begins a session.
+/// Ends every session of a user: they sign out everywhere.
+pub async fn end_every(db: &Db, user: UserId) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    end_all(&mut tx, user).await?;
+    tx.commit().await
+}
+
+/// Begins a session. It counts as proof that the user is at home at its address.
 pub async fn begin(db: &Db, new: NewSession<'_>, now: Timestamp) -> Result<SessionId, StoreError> {
     let mut tx = db.begin().await?;
+    // A password that is changed at this moment begins no session any more.
+    users::lock(&mut tx, new.user, now).await?;
+    if let Some(address) = new.address {
+        known_addresses::note(&mut tx, new.user.id, address, now).await?;
+    }
     let id = insert(&mut tx, new, now).await?;
     tx.commit().await?;
     Ok(id)
 }
 
-pub(super) async fn insert(
-    tx: &mut Tx,
-    new: NewSession<'_>,
-    now: Timestamp,
-) -> Result<SessionId, StoreError> {
-    let id = SessionId::new();
+async fn insert(tx: &mut Tx, new: NewSession<'_>, now: Timestamp) -> Result<SessionId, StoreError> {
+    let (id, user) = (SessionId::new(), new.user.id);
+    with_tx!(&mut *tx, |c| {
+        let dead = sqlx::query(DEAD).bind(user).bind(now);
+        dead.bind(now.minus(IDLE)).execute(c).await.map(|_| ())
+    })?;
+    if let Some(hash) = new.replaces {
+        with_tx!(&mut *tx, |c| {
+            let replace = sqlx::query(REPLACE).bind(hash).execute(c).await;
+            replace.map(|_| ())
+        })?;
+    }
     with_tx!(tx, |c| {
-        let insert = sqlx::query(INSERT).bind(id).bind(new.hash).bind(new.user);
+        let insert = sqlx::query(INSERT).bind(id).bind(new.hash).bind(user);
         let insert = insert.bind(new.address).bind(new.agent).bind(now);
         insert.bind(now.plus(LIFE)).execute(c).await.map(|_| ())
     })?;

@@ -3,9 +3,10 @@
 use sqlx::FromRow;
 
 use super::transaction::Tx;
-use super::{Db, StoreError, audit};
+use super::{Db, StoreError, audit, links, memberships, sessions};
 use crate::domain::audit::Act;
-use crate::domain::tenant::UserId;
+use crate::domain::role::Role;
+use crate::domain::tenant::{OrganisationId, UserId};
 use crate::domain::time::Timestamp;
 
 macro_rules! select {
@@ -22,11 +23,12 @@ const INSERT: &str =
     VALUES ($1, $2, $3, $4, $5, $6, $6)";
 const SET_PASSWORD: &str =
     "UPDATE users SET password = $2, version = version + 1, updated_at = $3 WHERE id = $1";
+const LOCK: &str = "UPDATE users SET updated_at = $3 WHERE id = $1 AND version = $2";
 const BY_ID: &str = select!("WHERE id = $1");
 const BY_EMAIL: &str = select!("WHERE email = $1");
 const ANY: &str = "SELECT COUNT(*) > 0 FROM users";
 
-pub(super) const STATEMENTS: &[&str] = &[INSERT, SET_PASSWORD, BY_ID, BY_EMAIL, ANY];
+pub(super) const STATEMENTS: &[&str] = &[INSERT, SET_PASSWORD, LOCK, BY_ID, BY_EMAIL, ANY];
 
 /// A person.
 #[derive(Clone, FromRow)]
@@ -85,6 +87,42 @@ pub async fn is_any(db: &Db) -> Result<bool, StoreError> {
         .await)?)
 }
 
+/// Creates a user, at once a member of `place` if there is one.
+pub async fn create(
+    db: &Db,
+    new: NewUser<'_>,
+    place: Option<(OrganisationId, Role)>,
+    act: impl Into<Act>,
+) -> Result<User, StoreError> {
+    let act = act.into();
+    let mut tx = db.begin().await?;
+    if let Some((organisation, _)) = place {
+        memberships::lock(&mut tx, organisation, act.at).await?;
+    }
+    let id = insert(&mut tx, &new, &act).await?;
+    let user = get(&mut tx, id).await?;
+    if let Some((organisation, role)) = place {
+        memberships::insert(&mut tx, organisation, &user, role, &act).await?;
+    }
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Gives `user` a new password, unless they changed since they were read. All their sessions and
+/// links end.
+pub async fn change_password(
+    db: &Db,
+    user: &User,
+    password: &str,
+    act: impl Into<Act>,
+) -> Result<(), StoreError> {
+    let act = act.into();
+    let mut tx = db.begin().await?;
+    lock(&mut tx, user, act.at).await?;
+    renew_password(&mut tx, user, password, &act).await?;
+    tx.commit().await
+}
+
 pub(super) async fn insert(
     tx: &mut Tx,
     new: &NewUser<'_>,
@@ -116,7 +154,32 @@ pub(super) async fn get(tx: &mut Tx, id: UserId) -> Result<User, StoreError> {
         .await)?)
 }
 
-pub(super) async fn set_password(
+/// Takes the row's write lock, if the user is still as they were read.
+pub(super) async fn lock(tx: &mut Tx, user: &User, now: Timestamp) -> Result<(), StoreError> {
+    let locked = with_tx!(tx, |c| {
+        let lock = sqlx::query(LOCK).bind(user.id).bind(user.version);
+        let done = lock.bind(now).execute(c).await;
+        done.map(|done| done.rows_affected())
+    })?;
+    if locked == 0 {
+        return Err(StoreError::VersionConflict);
+    }
+    Ok(())
+}
+
+/// Sets a password and ends what could be had with the one before.
+pub(super) async fn renew_password(
+    tx: &mut Tx,
+    user: &User,
+    password: &str,
+    act: &Act,
+) -> Result<(), StoreError> {
+    set_password(tx, user, password, act).await?;
+    sessions::end_all(tx, user.id).await?;
+    links::end_all(tx, user.id).await
+}
+
+async fn set_password(
     tx: &mut Tx,
     user: &User,
     password: &str,

@@ -6,6 +6,7 @@ pub mod db;
 pub mod h2;
 pub mod link;
 pub mod log;
+pub mod people;
 pub mod postgres;
 pub mod proxy;
 pub mod running;

@@ -1,42 +1,21 @@
 //! Keys as they are printed.
 
+use anyhow::Context;
 use serde::Serialize;
 
-use super::standing::{BudgetState, QuotaState};
 use crate::cli::limit_flags::summary;
 use crate::cli::model_list;
 use crate::cli::print::Row;
 use crate::cli::session::Session;
 use crate::domain::key::PlainKey;
-use crate::domain::limits::Limits;
-use crate::domain::tenant::{KeyId, KeyStatus, ProjectId};
-use crate::domain::time::Timestamp;
-use crate::store::keys::{Key, PreviousSecret};
+use crate::domain::tenant::{KeyId, KeyStatus};
+use crate::management::keys::KeyView;
+use crate::store::keys::Key;
 
-/// A key without its secret.
+/// A key without its secret, the same as the management API shows.
 #[derive(Serialize)]
-pub(super) struct View {
-    id: KeyId,
-    name: String,
-    display: String,
-    status: KeyStatus,
-    project_id: ProjectId,
-    models: Option<Vec<String>>,
-    expires_at: Option<Timestamp>,
-    limits: Limits,
-    quota_state: Option<QuotaState>,
-    budget_state: Option<BudgetState>,
-    created_at: Timestamp,
-    version: i64,
-    previous_secret: Option<PreviousView>,
-}
-
-#[derive(Serialize)]
-struct PreviousView {
-    display: String,
-    grace_until: Timestamp,
-    calls_since_rotation: i64,
-}
+#[serde(transparent)]
+pub(super) struct View(KeyView);
 
 /// A key with a secret that is printed this once.
 #[derive(Serialize)]
@@ -55,23 +34,13 @@ pub(super) struct Deleted {
 
 impl View {
     pub(super) async fn of(session: &Session, key: Key) -> anyhow::Result<Self> {
-        let now = session.now();
-        let previous = key.previous.filter(|secret| secret.grace_until > now);
-        Ok(Self {
-            id: key.id,
-            name: key.name,
-            display: key.display,
-            status: key.status,
-            project_id: key.project_id,
-            models: key.models,
-            expires_at: key.expires_at,
-            quota_state: QuotaState::read(session, key.id, &key.limits, now).await?,
-            budget_state: BudgetState::read(session, key.id, &key.limits, now).await?,
-            limits: key.limits,
-            created_at: key.created_at,
-            version: key.version,
-            previous_secret: previous.map(PreviousView::from),
-        })
+        let mut views = Self::all(session, vec![key]).await?;
+        views.pop().context("the key cannot be shown")
+    }
+
+    pub(super) async fn all(session: &Session, keys: Vec<Key>) -> anyhow::Result<Vec<Self>> {
+        let views = KeyView::all(&session.db, keys, session.now()).await?;
+        Ok(views.into_iter().map(Self).collect())
     }
 
     pub(super) fn print(&self, session: &Session) -> anyhow::Result<()> {
@@ -79,19 +48,20 @@ impl View {
     }
 
     fn text(&self) -> String {
-        let quota = self.quota_state.as_ref();
+        let key = &self.0;
+        let quota = key.quota_state.as_ref();
         let quota = quota.map(|state| format!("\n  used     {} tokens", state.used));
-        let budget = self.budget_state.as_ref();
+        let budget = key.budget_state.as_ref();
         let budget = budget.map(|state| format!("\n  spent    {} USD", state.used_usd));
         format!(
             "Key {name} ({id})\n  shown as {display}\n  status   {status}\n  models   {models}\n  \
              limits   {limits}{quota}{budget}\n  expires  {expires}",
-            name = self.name,
-            id = self.id,
-            display = self.display,
+            name = key.name,
+            id = key.id,
+            display = key.display,
             status = self.status(),
-            models = model_list::summary(self.models.as_deref()),
-            limits = summary(&self.limits),
+            models = model_list::summary(key.models.as_deref()),
+            limits = summary(&key.limits),
             quota = quota.unwrap_or_default(),
             budget = budget.unwrap_or_default(),
             expires = self.expires(),
@@ -99,14 +69,15 @@ impl View {
     }
 
     fn status(&self) -> &'static str {
-        match self.status {
+        match self.0.status {
             KeyStatus::Active => "active",
             KeyStatus::Disabled => "disabled",
         }
     }
 
     fn expires(&self) -> String {
-        self.expires_at
+        self.0
+            .expires_at
             .map_or_else(|| "never".to_owned(), |time| time.to_string())
     }
 }
@@ -125,7 +96,7 @@ impl<'a> Created<'a> {
 
     pub(super) fn print(&self, session: &Session) -> anyhow::Result<()> {
         session.printer.answer(self, || {
-            let old = self.view.previous_secret.as_ref();
+            let old = self.view.0.previous_secret.as_ref();
             let old = old.map(|old| format!("\nThe old secret works until {}.", old.grace_until));
             format!(
                 "{}\n  secret   {}\nKeep the secret: it is shown this once.{}",
@@ -143,28 +114,18 @@ impl Deleted {
     }
 }
 
-impl From<PreviousSecret> for PreviousView {
-    fn from(secret: PreviousSecret) -> Self {
-        Self {
-            display: secret.display,
-            grace_until: secret.grace_until,
-            calls_since_rotation: secret.calls,
-        }
-    }
-}
-
 impl Row for View {
     const HEADER: &'static [&'static str] =
         &["id", "name", "key", "status", "models", "limits", "expires"];
 
     fn cells(&self) -> Vec<String> {
         vec![
-            self.id.to_string(),
-            self.name.clone(),
-            self.display.clone(),
+            self.0.id.to_string(),
+            self.0.name.clone(),
+            self.0.display.clone(),
             self.status().to_owned(),
-            model_list::summary(self.models.as_deref()),
-            summary(&self.limits),
+            model_list::summary(self.0.models.as_deref()),
+            summary(&self.0.limits),
             self.expires(),
         ]
     }

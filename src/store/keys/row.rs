@@ -16,6 +16,7 @@ pub(super) struct KeyRow {
     organisation_id: OrganisationId,
     project_id: ProjectId,
     owner_id: Option<Uuid>,
+    created_by: String,
     name: String,
     status: KeyStatus,
     #[sqlx(json(nullable))]
@@ -36,10 +37,10 @@ pub(super) fn json<T>(value: Option<&T>) -> Option<Json<&T>> {
     value.map(Json)
 }
 
-/// The key, or nothing but a line in the log.
-pub(super) fn readable(row: Result<KeyRow, sqlx::Error>) -> Option<Key> {
+/// The row, or nothing but a line in the log.
+pub(super) fn readable<R>(row: Result<R, sqlx::Error>) -> Option<R> {
     match row {
-        Ok(row) => Some(row.into()),
+        Ok(row) => Some(row),
         Err(error) => {
             let cause = Cause::new(&error);
             tracing::error!(error = %cause, "a key is left out because its row cannot be read");
@@ -61,6 +62,7 @@ impl From<KeyRow> for Key {
             organisation_id: row.organisation_id,
             project_id: row.project_id,
             owner_id: row.owner_id,
+            created_by: row.created_by,
             name: row.name,
             status: row.status,
             models: row.models,
