@@ -12,15 +12,21 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::domain::key::SecretHash;
+use crate::domain::limits::Limits;
+use crate::domain::tenant::ScopeId;
 use crate::gateway::Limiters;
 use crate::ledger::Ledger;
-use crate::store::callers::find_by_secret;
+use crate::store::callers::{CallerRow, find_by_secret};
 use crate::store::{Db, StoreError};
 
 mod caller;
 mod follow;
+mod scope;
 
-pub use caller::{Caller, Scope};
+pub use caller::Caller;
+pub use scope::Scope;
+
+use scope::SharedScopes;
 
 const MOST_KEYS: usize = 100_000;
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
@@ -39,6 +45,7 @@ pub struct Callers {
     ledger: Arc<Ledger>,
     limiters: Arc<Limiters>,
     entries: Cache<SecretHash, Entry>,
+    shared: SharedScopes,
     lookups: Semaphore,
     /// Counts changes seen. An entry read before a change is never kept after it.
     generation: RwLock<u64>,
@@ -73,6 +80,7 @@ impl Callers {
             ledger,
             limiters,
             entries: Cache::new(MOST_KEYS),
+            shared: SharedScopes::default(),
             lookups: Semaphore::new(LOOKUPS),
             generation: RwLock::new(0),
             followed: Mutex::new(Instant::now()),
@@ -139,8 +147,9 @@ impl Callers {
             let entry = self.read(secret, before).await?;
             let now = self.generation.read();
             if *now == before {
-                // A change that comes now waits for this lock, and finds the entry to drop.
+                // A change that comes now waits for this lock, and finds what to drop.
                 let _ = guard.insert(entry.clone());
+                self.share(&entry);
                 return Ok(entry);
             }
             tries += 1;
@@ -162,8 +171,39 @@ impl Callers {
                 until: Instant::now() + UNKNOWN_FOR,
             });
         };
-        let caller = Caller::build(row, as_of, &self.limiters, &self.ledger).await?;
+        let caller = self.build(row, as_of).await?;
         Ok(Entry::Known(Arc::new(caller)))
+    }
+
+    /// Makes a row ready for calls. Of two rows, the one with the greater `as_of` was read later.
+    async fn build(&self, row: CallerRow, as_of: u64) -> Result<Caller, StoreError> {
+        let read = |id, limits: &Limits, models: Option<&[String]>| {
+            Scope::new(id, limits.clone(), models, as_of, &self.limiters)
+        };
+        let (of, within, key) = (&row.organisation, &row.project, &row.key);
+        let organisation = ScopeId::Organisation(of.id);
+        let organisation = read(organisation, &of.limits, of.models.as_deref())?;
+        let project = ScopeId::Project(within.id);
+        let project = read(project, &within.limits, within.models.as_deref())?;
+        let key = read(ScopeId::Key(key.id), &key.limits, key.models.as_deref())?;
+        let scopes = [
+            self.shared.find(organisation),
+            self.shared.find(project),
+            Arc::new(key),
+        ];
+        for scope in &scopes {
+            scope.cover(&self.ledger, self.ledger.now()).await?;
+        }
+        Ok(Caller::new(&row, scopes, self.ledger.refusals()))
+    }
+
+    /// Lets keys that are read later have the organisation and project of this one.
+    fn share(&self, entry: &Entry) {
+        if let Entry::Known(caller) = entry {
+            let [organisation, project, _] = caller.scopes();
+            self.shared.keep(organisation);
+            self.shared.keep(project);
+        }
     }
 
     /// Every change up to `at` is known.

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::domain::quota::{Need, Unit};
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::store::events::Booker;
 use crate::store::leases::Holder;
 use crate::store::{Db, StoreError, leases};
@@ -147,6 +147,11 @@ impl Ledger {
             tokens.map(|standing| standing.left).min()
         };
         covers.filter_map(least).min()
+    }
+
+    /// The time by which budgets start anew.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Where calls that draw from no budget are counted.

@@ -52,6 +52,7 @@ impl Callers {
     async fn prune_limiters(&self) {
         loop {
             tokio::time::sleep(PRUNE_EVERY).await;
+            self.shared.prune();
             self.limiters.prune();
         }
     }
@@ -98,7 +99,8 @@ impl Callers {
         if subjects.is_empty() {
             return;
         }
-        self.ledger.edited(subjects, self.count_change());
+        let change = self.count_change(|| self.shared.forget(subjects));
+        self.ledger.edited(subjects, change);
         self.entries.retain(|_, entry| match entry {
             Entry::Unknown { .. } => false,
             Entry::Known(caller) => !caller
@@ -109,12 +111,15 @@ impl Callers {
     }
 
     fn forget_all(&self) {
-        self.count_change();
+        self.count_change(|| self.shared.forget_all());
         self.entries.clear();
     }
 
-    fn count_change(&self) -> u64 {
+    /// Counts a change, and forgets what is shared at the same moment: whoever reads anew finds
+    /// nothing that is older.
+    fn count_change(&self, forget: impl FnOnce()) -> u64 {
         let mut generation = self.generation.write();
+        forget();
         *generation += 1;
         *generation
     }

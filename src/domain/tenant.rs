@@ -4,6 +4,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// Bytes of an identifier's text.
+pub const ID_TEXT: usize = uuid::fmt::Hyphenated::LENGTH;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -20,6 +23,11 @@ macro_rules! id {
             #[must_use]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
+            }
+
+            /// Writes its text to `buffer`, which is cheaper than formatting it.
+            pub fn write(self, buffer: &mut [u8; ID_TEXT]) -> &str {
+                self.0.hyphenated().encode_lower(buffer)
             }
         }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response, request};
+use http::{HeaderName, Request, Response, request};
 use tower::{Layer, Service};
 
 use super::answer::Answer;
@@ -130,14 +130,16 @@ impl Call {
     }
 }
 
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
 /// Names the call in the answer and hands the log line to its body.
 fn finish(answer: Response<Answer>, line: record::Line) -> Response<Body> {
     let (mut head, body) = answer.into_parts();
     line.record().answered(head.status);
-    if let Ok(id) = HeaderValue::from_str(line.record().id_text()) {
-        head.headers.insert("x-request-id", id.clone());
-        head.headers.insert("request-id", id);
-    }
+    let id = line.record().id();
+    head.headers.insert(X_REQUEST_ID, id.clone());
+    head.headers.insert(REQUEST_ID, id.clone());
     Response::from_parts(head, Body::new(LoggedBody::new(body, line)))
 }
 

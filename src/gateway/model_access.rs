@@ -76,7 +76,7 @@ fn route(catalog: &Catalog, inspected: Box<Inspected>) -> Result<Routed, Refusal
     let (model, caller) = (&inspected.facts.model, &inspected.caller);
     let allowed = caller.may_call(model);
     let Some(route) = allowed.then(|| catalog.route(model)).flatten() else {
-        return Err(Refusal::ModelNotFound(model.clone()));
+        return Err(Refusal::ModelNotFound(model.to_string()));
     };
     let mut fallbacks = inspected.facts.fallbacks.iter();
     if let Some(forbidden) = fallbacks.find(|name| !caller.may_call(name)) {

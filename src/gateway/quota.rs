@@ -159,7 +159,7 @@ impl Limited {
     fn intent(&self) -> Intent {
         let (inspected, route) = (&self.routed.inspected, &self.routed.route);
         let caller = &inspected.caller;
-        let model = inspected.facts.model.clone();
+        let model = &inspected.facts.model;
         Intent {
             id: inspected.id,
             at: inspected.at,
@@ -169,11 +169,8 @@ impl Limited {
             key_id: caller.key_id,
             secret: caller.secret,
             provider: Arc::clone(&route.provider.name),
-            upstream_model: route
-                .upstream
-                .as_deref()
-                .map_or_else(|| model.clone(), str::to_owned),
-            model,
+            model: Arc::clone(model),
+            upstream_model: Arc::clone(route.upstream.as_ref().unwrap_or(model)),
             endpoint: inspected.endpoint.name(),
             is_stream: inspected.facts.is_stream,
             prompt_estimate: self.routed.prompt_estimate(),
@@ -195,7 +192,7 @@ impl Limited {
                 budget: tripped(&budget),
             },
             Shortage::Unpriced(budget) => Refusal::ModelUnpriced {
-                model: self.routed.inspected.facts.model.clone(),
+                model: self.routed.inspected.facts.model.to_string(),
                 scope: budget.key.scope.kind(),
             },
             Shortage::Unavailable => Refusal::LedgerUnavailable,

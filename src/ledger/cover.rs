@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The budgets that cover a scope's calls until the first of them starts anew.
 pub struct Cover {
     until: Timestamp,
-    budgets: Vec<Arc<Budget>>,
+    budgets: Box<[Arc<Budget>]>,
 }
 
 /// A budget row as the store has it.
@@ -28,11 +28,11 @@ struct Opened {
 }
 
 impl Cover {
-    /// No budget at all.
-    pub fn none() -> Arc<Self> {
+    /// One that is over before it begins, so that the first call reads the budgets.
+    pub fn unread() -> Arc<Self> {
         Arc::new(Self {
-            until: Timestamp(i64::MAX),
-            budgets: Vec::new(),
+            until: Timestamp(i64::MIN),
+            budgets: Box::default(),
         })
     }
 
@@ -67,10 +67,7 @@ impl Ledger {
         let rows = reading.map_err(|late| StoreError::unavailable(&late))??;
         let ends = rows.iter().filter_map(|row| row.key.period.end(now));
         let until = ends.min().unwrap_or(Timestamp(i64::MAX));
-        let budgets = rows
-            .into_iter()
-            .map(|row| self.enter(&row, as_of))
-            .collect();
+        let budgets = rows.iter().map(|row| self.enter(row, as_of)).collect();
         Ok(Arc::new(Cover { until, budgets }))
     }
 

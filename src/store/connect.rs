@@ -30,7 +30,7 @@ const STATEMENTS: usize = 250;
 /// organisations in a booking that takes a third off its cost.
 const WRITING: [(&str, &str); 3] = [
     ("temp_store", "MEMORY"),
-    ("cache_size", "-8192"),
+    ("cache_size", "-4096"),
     ("wal_autocheckpoint", "4000"),
 ];
 

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 
 use crate::cache::Caller;
-use crate::domain::tenant::CallId;
+use crate::domain::tenant::{CallId, ID_TEXT};
 use crate::domain::usage::Charge;
 use crate::metrics::{Metrics, Observation};
 
 /// Facts about one call, filled in by the stages as they learn them.
 pub struct Record {
-    id_text: String,
+    id: HeaderValue,
     route: &'static str,
     started: Instant,
     facts: Mutex<Facts>,
@@ -22,7 +22,7 @@ pub struct Record {
 #[derive(Default)]
 struct Facts {
     caller: Option<Arc<Caller>>,
-    model: Option<String>,
+    model: Option<Arc<str>>,
     provider: Option<Arc<str>>,
     status: Option<StatusCode>,
     code: Option<&'static str>,
@@ -63,16 +63,16 @@ pub struct Line {
 impl Record {
     pub(super) fn new(id: CallId, route: &'static str, started: Instant) -> Self {
         Self {
-            id_text: id.to_string(),
+            id: header(id),
             route,
             started,
             facts: Mutex::default(),
         }
     }
 
-    /// The call's id as text.
-    pub fn id_text(&self) -> &str {
-        &self.id_text
+    /// The call's id, as its answer names it.
+    pub(super) fn id(&self) -> &HeaderValue {
+        &self.id
     }
 
     /// The key proved right.
@@ -81,9 +81,9 @@ impl Record {
     }
 
     /// The call was routed.
-    pub fn route(&self, model: &str, provider: &Arc<str>) {
+    pub fn route(&self, model: &Arc<str>, provider: &Arc<str>) {
         let mut facts = self.facts.lock();
-        facts.model = Some(model.to_owned());
+        facts.model = Some(Arc::clone(model));
         facts.provider = Some(Arc::clone(provider));
     }
 
@@ -129,16 +129,17 @@ impl Record {
         });
         let charge = facts.charge.as_ref();
         let caller = facts.caller.as_deref();
+        let (mut organisation, mut key) = ([0; ID_TEXT], [0; ID_TEXT]);
         tracing::event!(
             target: "tollgate::access",
             tracing::Level::INFO,
             {
-                call.id = self.id_text.as_str(),
+                call.id = self.id.to_str().unwrap_or_default(),
                 http.route = self.route,
                 http.status = facts.status.map(|status| status.as_u16()),
                 error.code = facts.code,
-                organisation.id = caller.map(|caller| &*caller.names.organisation),
-                key.id = caller.map(|caller| &*caller.names.key),
+                organisation.id = caller.map(|caller| caller.organisation_id.write(&mut organisation)),
+                key.id = caller.map(|caller| caller.key_id.write(&mut key)),
                 call.model = facts.model.as_deref(),
                 call.provider = facts.provider.as_deref(),
                 tokens.input = charge.map(|charge| charge.usage.input),
@@ -171,6 +172,11 @@ impl Drop for Line {
     fn drop(&mut self) {
         self.record.write(&self.metrics);
     }
+}
+
+fn header(id: CallId) -> HeaderValue {
+    let mut text = [0; ID_TEXT];
+    HeaderValue::from_str(id.write(&mut text)).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn millis(span: Duration) -> u64 {

@@ -1,11 +1,12 @@
 //! What a call asks, as far as the gateway has to know: everything else passes unread.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use super::Endpoint;
-use super::fields::{Fields, has_lone_surrogate, span};
+use super::fields::{Fields, Name, has_lone_surrogate, span};
 use super::parts;
 use crate::gateway::refusal::Refusal;
 
@@ -17,7 +18,7 @@ const MOST_CHOICES: i64 = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallFacts {
     /// The model as the client names it.
-    pub model: String,
+    pub model: Arc<str>,
     /// Where its value stands.
     pub model_span: Range<usize>,
     /// Models to which the provider may turn instead, as the client asks; an empty name stands for
@@ -106,12 +107,13 @@ impl CallFacts {
     }
 }
 
-fn model(fields: &Fields, body: &[u8]) -> Result<(String, Range<usize>), Refusal> {
+fn model(fields: &Fields, body: &[u8]) -> Result<(Arc<str>, Range<usize>), Refusal> {
     let raw = fields.get("model");
-    let name = raw.and_then(|raw| serde_json::from_str::<String>(raw).ok());
+    let name = raw.and_then(|raw| serde_json::from_str::<Name>(raw).ok());
+    let name = name.map(|Name(name)| name);
     match (raw, name) {
         (Some(raw), Some(name)) if !name.is_empty() && name.len() <= 256 => {
-            Ok((name, span(body, raw)))
+            Ok((name.into(), span(body, raw)))
         }
         _ => Err(Refusal::InvalidValue {
             param: "model",

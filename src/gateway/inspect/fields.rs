@@ -3,11 +3,11 @@
 //! may be no duplicates, and what the gateway reads has to be spelled as it reads it.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 use crate::gateway::refusal::Refusal;
 
@@ -37,32 +37,46 @@ const READ: [&str; 15] = [
 #[derive(Default)]
 pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
+/// A string, borrowed where it has no escapes.
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Name<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 impl<'a> Fields<'a> {
     /// Reads an object. `path` names it in a refusal of duplicates, with a dot at its end.
     pub(super) fn read(json: &'a [u8], path: &str) -> Result<Self, Refusal> {
         let fields: Self = serde_json::from_slice(json).map_err(|_| Refusal::InvalidJson)?;
-        let mut seen = HashSet::with_capacity(fields.0.len());
-        let mut misspelt = None;
-        for (name, _) in &fields.0 {
-            let folded = folded(name);
-            if matches!(folded, Cow::Owned(_)) {
-                misspelt = misspelt.or_else(|| READ.into_iter().find(|read| *read == folded));
-            }
-            if !seen.insert(folded) {
-                return Err(Refusal::DuplicateField(format!("{path}{}", brief(name))));
-            }
+        if let Some(name) = fields.duplicate() {
+            return Err(Refusal::DuplicateField(format!("{path}{}", brief(name))));
         }
-        drop(seen);
-        match misspelt {
+        match fields.misspelt() {
             Some(param) => Err(Refusal::InvalidValue {
                 param,
                 expected: "spelled in lower case",
             }),
             None => Ok(fields),
         }
+    }
+
+    /// A name that is there twice. Sorting finds it at less than the cost of a set.
+    fn duplicate(&self) -> Option<&str> {
+        let names = || self.0.iter().map(|(name, _)| folded(name));
+        let mut sorted: SmallVec<[Cow<str>; 16]> = names().collect();
+        sorted.sort_unstable();
+        let mut pairs = sorted.windows(2);
+        let twice = pairs.find_map(|pair| match pair {
+            [one, other] if one == other => Some(one),
+            _ => None,
+        })?;
+        let mut fields = self.0.iter().rev();
+        let last = fields.find(|(name, _)| folded(name) == *twice);
+        last.map(|(name, _)| name.as_ref())
+    }
+
+    /// A field that the gateway goes by, in letters of another case.
+    fn misspelt(&self) -> Option<&'static str> {
+        let folded = self.0.iter().map(|(name, _)| folded(name));
+        let mut others = folded.filter(|folded| matches!(folded, Cow::Owned(_)));
+        others.find_map(|folded| READ.into_iter().find(|read| *read == folded))
     }
 
     /// The text of a field's value; a field that is `null` counts as absent.

@@ -1,7 +1,7 @@
 //! What a prompt holds besides text. An image's base64 says nothing about its tokens, so such parts
 //! are counted, and their bytes left out of the text.
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -34,10 +34,7 @@ pub(super) fn of<'a>(fields: &Fields<'a>) -> NonText<'a> {
     let Some(messages) = fields.get("messages") else {
         return NonText::default();
     };
-    if !HINTS
-        .iter()
-        .any(|hint| memmem::find(messages.as_bytes(), hint.as_bytes()).is_some())
-    {
+    if !may_hold_parts(messages.as_bytes()) {
         return NonText::default();
     }
     match serde_json::from_str::<Vec<Message>>(messages) {
@@ -47,6 +44,15 @@ pub(super) fn of<'a>(fields: &Fields<'a>) -> NonText<'a> {
             .fold(NonText::default(), NonText::and),
         Err(_) => NonText::guess(messages),
     }
+}
+
+/// Parts stand in lists within the list of messages.
+fn may_hold_parts(messages: &[u8]) -> bool {
+    let inside = messages.get(1..).unwrap_or_default();
+    let mut hints = HINTS
+        .iter()
+        .map(|hint| memmem::find(inside, hint.as_bytes()));
+    memchr(b'[', inside).is_some() && hints.any(|found| found.is_some())
 }
 
 impl<'a> NonText<'a> {

@@ -2,6 +2,8 @@
 //! anywhere; whatever they are, the same bytes come out and the same usage is found. Losing sight
 //! of an oversized event costs precision, never a byte.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 
 use super::unattended::Watch;
@@ -10,9 +12,11 @@ use crate::domain::usage::{Ending, Usage};
 
 mod fields;
 mod framing;
+mod likeness;
 
-use fields::{FIELDS, content_bytes};
+use fields::{FIELDS, content_bytes, only_content};
 use framing::Framing;
+use likeness::Likeness;
 
 /// The largest event that is looked into; no event with usage comes near it.
 const LARGEST_EVENT: usize = 256 * 1024;
@@ -24,6 +28,7 @@ pub(super) struct Scanner {
     /// The event that is not complete yet.
     pending: BytesMut,
     framing: Framing,
+    likeness: Likeness,
     is_blind: bool,
     /// The stream ended within an event.
     is_torn: bool,
@@ -60,6 +65,7 @@ impl Scanner {
             hides_usage,
             pending: BytesMut::new(),
             framing: Framing::default(),
+            likeness: Likeness::default(),
             is_blind: false,
             is_torn: false,
             seen: Seen::default(),
@@ -143,14 +149,29 @@ impl Scanner {
         buffer: &[u8],
         mut hide: impl FnMut(std::ops::Range<usize>),
     ) -> usize {
-        let mut start = 0;
+        let mut start = self.pass_alike(buffer, 0);
         while let Some(end) = self.framing.next_end(buffer) {
             if self.inspect(buffer.get(start..end).unwrap_or_default()) {
                 hide(start..end);
             }
-            start = end;
+            start = self.pass_alike(buffer, end);
         }
         self.framing.forget(start);
+        start
+    }
+
+    /// Notes the events from `start` on that are like the last one, and answers where they end.
+    fn pass_alike(&mut self, buffer: &[u8], mut start: usize) -> usize {
+        while self.framing.is_at(start) && !self.seen.is_done {
+            let rest = buffer.get(start..).unwrap_or_default();
+            let Some(alike) = self.likeness.find(rest) else {
+                break;
+            };
+            self.seen.events += 1;
+            self.seen.content_bytes += i64::try_from(alike.text).unwrap_or(i64::MAX);
+            start += alike.event;
+            self.framing.skip_to(start);
+        }
         start
     }
 
@@ -166,30 +187,48 @@ impl Scanner {
             self.seen.is_done = true;
             return false;
         }
-        let is_usage_alone = self.note_usage(&data);
-        self.note_delivery(&data);
+        let usage = self.note_usage(&data);
+        let is_text = self.note_delivery(&data);
+        if let (None, true, Cow::Borrowed(data)) = (usage, is_text, &data) {
+            self.learn(event, data);
+        }
+        let is_usage_alone = usage.unwrap_or(false);
         is_usage_alone && self.hides_usage
     }
 
-    fn note_usage(&mut self, data: &[u8]) -> bool {
+    /// Answers whether usage is all that the event tells; `None` if it tells none.
+    fn note_usage(&mut self, data: &[u8]) -> Option<bool> {
         if !FIELDS.usage.has_value(data) {
-            return false;
+            return None;
         }
-        let Some((usage, is_alone)) = usage::of_event(data) else {
-            return false;
-        };
+        let (usage, is_alone) = usage::of_event(data)?;
         self.seen.usage = Some(usage);
-        is_alone
+        Some(is_alone)
     }
 
-    fn note_delivery(&mut self, data: &[u8]) {
-        self.seen.is_failed |= is_error(data);
+    /// Answers whether the event carries a choice and nothing that ends the stream.
+    fn note_delivery(&mut self, data: &[u8]) -> bool {
+        let is_error = is_error(data);
+        self.seen.is_failed |= is_error;
         if !FIELDS.choices.has_elements(data) {
-            return;
+            return false;
         }
         self.seen.events += 1;
         self.seen.content_bytes += content_bytes(data);
-        self.seen.is_finished |= FIELDS.finish_reason.has_value(data);
+        let is_last = FIELDS.finish_reason.has_value(data);
+        self.seen.is_finished |= is_last;
+        !is_error && !is_last
+    }
+
+    /// Learns from an event whose `data`, a part of it, tells nothing but text.
+    fn learn(&mut self, event: &[u8], data: &[u8]) {
+        if !self.likeness.is_curious() {
+            return;
+        }
+        let at = data.as_ptr().addr().saturating_sub(event.as_ptr().addr());
+        if let Some(text) = only_content(data) {
+            self.likeness.learn(event, at + text.start..at + text.end);
+        }
     }
 
     /// The end counts as soon as its text is complete, even without the blank line behind it.

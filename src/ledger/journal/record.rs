@@ -33,9 +33,9 @@ pub struct Opening {
     /// Who serves it.
     pub provider: Arc<str>,
     /// The model as the client named it.
-    pub model: String,
+    pub model: Arc<str>,
     /// The model as the provider names it.
-    pub upstream_model: String,
+    pub upstream_model: Arc<str>,
     /// The route.
     pub endpoint: Cow<'static, str>,
     /// Whether the answer is a stream.

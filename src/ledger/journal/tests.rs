@@ -34,8 +34,8 @@ fn opening(number: u128) -> Opening {
         key_id: KeyId(Uuid::from_u128(3 << 100)),
         secret: SecretHash([0xa5; 32]),
         provider: Arc::from("openai"),
-        model: "gpt-4o-mini".to_owned(),
-        upstream_model: "gpt-4o-mini-2024-07-18".to_owned(),
+        model: "gpt-4o-mini".into(),
+        upstream_model: "gpt-4o-mini-2024-07-18".into(),
         endpoint: "chat/completions".into(),
         is_stream: true,
         price: Some(Price {

@@ -2,10 +2,11 @@
 //! thousand names a key and day they are summed as `other`.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::domain::quota::Period;
 use crate::domain::tenant::KeyId;
@@ -28,9 +29,12 @@ pub(in crate::store) struct ModelNames {
     days: Mutex<Days>,
 }
 
+/// Most keys have one or two, and there are many keys.
+type Names = SmallVec<[u64; 2]>;
+
 #[derive(Debug, Default)]
 struct Days {
-    keys: BTreeMap<Timestamp, BTreeMap<KeyId, HashSet<u64>>>,
+    keys: BTreeMap<Timestamp, HashMap<KeyId, Names>>,
     in_all: usize,
 }
 
@@ -55,7 +59,7 @@ impl Days {
         if names.len() >= most {
             return false;
         }
-        names.insert(name);
+        names.push(name);
         self.in_all += 1;
         self.forget_old_days();
         true
@@ -64,7 +68,7 @@ impl Days {
     fn forget_old_days(&mut self) {
         while self.keys.len() > DAYS {
             if let Some((_, keys)) = self.keys.pop_first() {
-                let names: usize = keys.values().map(HashSet::len).sum();
+                let names: usize = keys.values().map(SmallVec::len).sum();
                 self.in_all = self.in_all.saturating_sub(names);
             }
         }

@@ -53,7 +53,10 @@ fn a_model_is_a_non_empty_string() {
     ] {
         assert_eq!(refused_field(body), Some("model"), "{body}");
     }
-    assert_eq!(chat(r#"{"model":"org\/m\u0031"}"#).unwrap().model, "org/m1");
+    assert_eq!(
+        chat(r#"{"model":"org\/m\u0031"}"#).unwrap().model,
+        "org/m1".into()
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Finds single fields in an event by searching its bytes, which costs a tenth of parsing it. A hit
 //! is always a field: inside a JSON string the quotes around a name would be escaped.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use memchr::{memchr2, memmem::Finder};
@@ -70,6 +71,18 @@ pub(super) fn content_bytes(data: &[u8]) -> i64 {
         .into_iter()
         .find(|length: &i64| *length > 0)
         .unwrap_or(0)
+}
+
+/// Where the text of `data` stands, if it has text in just one place.
+pub(super) fn only_content(data: &[u8]) -> Option<Range<usize>> {
+    let values = FIELDS.content.iter().flat_map(|field| field.values(data));
+    let mut texts = values.filter_map(|value| {
+        let start = data.len() - value.len() + 1;
+        let length = usize::try_from(string_length(value)).ok()?;
+        (length > 0).then_some(start..start + length)
+    });
+    let only = texts.next()?;
+    texts.next().is_none().then_some(only)
 }
 
 /// The bytes between the quotes of the string at the start of `value`.

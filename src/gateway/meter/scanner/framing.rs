@@ -34,6 +34,16 @@ impl Framing {
         }
     }
 
+    /// Whether nothing behind `start`, where an event begins, was searched.
+    pub(super) fn is_at(&self, start: usize) -> bool {
+        (self.line, self.searched) == (start, start)
+    }
+
+    /// The next event begins at `start`.
+    pub(super) fn skip_to(&mut self, start: usize) {
+        (self.line, self.searched) = (start, start);
+    }
+
     /// The first `count` bytes of the buffer are gone.
     pub(super) fn forget(&mut self, count: usize) {
         self.line = self.line.saturating_sub(count);

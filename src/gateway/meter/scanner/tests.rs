@@ -69,6 +69,49 @@ proptest! {
     }
 }
 
+/// A few events that differ in one text.
+fn alike() -> impl Strategy<Value = String> {
+    const ODD: [&str; 5] = [r#"\\\"x"#, "usage", "\u{e9}\r", "\"usage\":{}", "\n\n"];
+    let text = prop_oneof![
+        "[a-z ]{0,8}",
+        proptest::sample::select(&ODD[..]).prop_map(str::to_owned)
+    ];
+    let shape = proptest::sample::select(vec![
+        r#"{"choices":[{"delta":{"content":"#,
+        r#"{"choices":[{"delta":{"content":"","reasoning_content":"#,
+        r#"{"choices":[{"delta":{"content":"x","refusal":"#,
+        r#"{"error":{},"choices":[{"delta":{"content":"#,
+        r#"{"choices":[],"x":[{"y":{"content":"#,
+    ]);
+    let rest = proptest::sample::select(vec![
+        r#"},"finish_reason":null}]}"#,
+        r#"},"finish_reason":"stop"}]}"#,
+        r#"}}],"usage":{"total_tokens":5}}"#,
+        r#":{"total_tokens":5}}}]}"#,
+    ]);
+    let end = proptest::sample::select(vec!["\n\n", "\r\n\r\n", "\r\r", "\n\r\n"]);
+    let texts = proptest::collection::vec(text, 1..5);
+    (shape, texts, rest, end).prop_map(|(shape, texts, rest, end)| {
+        let event = |text| format!("data: {shape}\"{text}\"{rest}{end}");
+        texts.into_iter().map(event).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_known_from_the_last_event_is_what_searching_finds(
+        stream in proptest::collection::vec(alike(), 1..6).prop_map(|events| events.concat()),
+        cuts in proptest::collection::vec(any::<usize>(), 0..6),
+        hides in any::<bool>(),
+    ) {
+        let (mut quick, mut thorough) = (Scanner::new(hides), Scanner::new(hides));
+        thorough.likeness = Likeness::incurious();
+        let out = run(&mut quick, stream.as_bytes(), &cuts);
+        prop_assert_eq!(out, run(&mut thorough, stream.as_bytes(), &cuts));
+        prop_assert_eq!(quick.seen(), thorough.seen());
+    }
+}
+
 #[test]
 fn every_byte_alone_is_enough() {
     let input = stream("\r\n");

@@ -59,8 +59,8 @@ fn openings() -> impl Strategy<Value = Opening> {
             key_id: KeyId(key),
             secret: SecretHash(secret),
             provider: provider.into(),
-            model,
-            upstream_model,
+            model: model.into(),
+            upstream_model: upstream_model.into(),
             endpoint: endpoint.into(),
             is_stream,
             price,
@@ -201,11 +201,14 @@ fn the_longest_closing_fits_what_is_reserved_for_it() {
 #[test]
 fn long_texts_are_cut_at_a_character_as_the_store_cuts_them() {
     let opening = Opening {
-        model: "ä".repeat(10_000),
+        model: "ä".repeat(10_000).into(),
         ..opening(1)
     };
     let intent = body(|to| encode::intent(to, &opening));
-    assert_eq!(decode::opening(&intent).unwrap().model, "ä".repeat(128));
+    assert_eq!(
+        decode::opening(&intent).unwrap().model,
+        "ä".repeat(128).into()
+    );
 }
 
 #[test]
