@@ -138,8 +138,7 @@ impl App {
         } else {
             watching.abort();
         }
-        // One that hangs would never let go of its connections.
-        let _ = tokio::time::timeout(LAST_WORDS, db.close()).await;
+        db.close().await;
         Ok(())
     }
 }

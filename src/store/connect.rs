@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::time::timeout;
 
 use super::{Db, SqlitePools, StoreError};
 
@@ -18,9 +20,20 @@ const ACQUIRE: Duration = Duration::from_secs(1);
 /// How long a writer waits for another process's transaction, or for its migration.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// A process that stops in the middle of a transaction, or whose machine is gone, holds up nobody for
-/// longer than this.
-const FORGET_TRANSACTIONS: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
+/// How long a connection that goes back to the pool may take to answer. The pool would wait for ever,
+/// and keep its place, if the server was gone and nobody had said so.
+const RELEASE: Duration = Duration::from_secs(1);
+
+/// How long closing waits for what still runs.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// What Postgres gives up by itself. A process that stops in the middle of a transaction, or whose
+/// machine is gone, holds up nobody for longer than the first; and no statement, whose process may
+/// have left it behind, waits for a lock longer than the second.
+const GIVE_UP: [(&str, &str); 2] = [
+    ("idle_in_transaction_session_timeout", "5s"),
+    ("lock_timeout", "10s"),
+];
 
 /// Statements that a connection keeps prepared: those of the product, lists in all their sizes.
 const STATEMENTS: usize = 250;
@@ -64,15 +77,19 @@ impl Db {
         Ok(())
     }
 
-    /// Closes all connections, once what runs on them is done.
+    /// Closes all connections, once what runs on them is done; what hangs is left behind.
     pub async fn close(&self) {
-        match self {
-            Self::Postgres(pool) => pool.close().await,
-            Self::Sqlite(pools) => {
-                pools.read.close().await;
-                pools.write.close().await;
+        let closing = async {
+            match self {
+                Self::Postgres(pool) => pool.close().await,
+                Self::Sqlite(pools) => {
+                    pools.read.close().await;
+                    pools.write.close().await;
+                }
             }
-        }
+        };
+        // Late or not, nobody uses them any more.
+        let _ = timeout(CLOSE, closing).await;
     }
 }
 
@@ -81,10 +98,20 @@ fn postgres(url: &str) -> Result<PgPool, StoreError> {
         .map_err(|_| StoreError::setup("the Postgres URL cannot be read; check its parts"))?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE);
+        .acquire_timeout(ACQUIRE)
+        .after_release(|connection, _| Box::pin(is_alive(connection)));
     // Part of the start, so that a new connection is ready after one exchange.
-    let options = options.options([FORGET_TRANSACTIONS]);
+    let options = options.options(GIVE_UP);
     Ok(pool.connect_lazy_with(options.application_name("tollgate")))
+}
+
+/// Whether a connection may go back to the pool: also one whose last statement nobody waited for. The
+/// pool asks once more after that, without a limit.
+async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let answer = timeout(RELEASE, connection.ping()).await;
+    answer
+        .map_err(|_| sqlx::Error::PoolTimedOut)?
+        .map(|()| true)
 }
 
 async fn sqlite(path: &Path) -> Result<SqlitePools, StoreError> {

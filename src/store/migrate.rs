@@ -71,8 +71,14 @@ impl Db {
     /// Applies what is pending.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match self {
-            // An advisory lock keeps others waiting.
-            Self::Postgres(pool) => migrator(POSTGRES).run(pool).await?,
+            // An advisory lock keeps others waiting. The connection has it until it is closed, if
+            // something fails.
+            Self::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                connection.close_on_drop();
+                let migrator = migrator(POSTGRES);
+                migrator.run_direct(None, &mut *connection, false).await?;
+            }
             // The write lock does: everything runs in one transaction.
             Self::Sqlite(pools) => {
                 let mut tx = pools.write.begin_with("BEGIN IMMEDIATE").await?;

@@ -4,7 +4,6 @@ mod config;
 mod dev;
 mod failures;
 mod keys;
-mod kills;
 mod ledger;
 mod serve;
 mod supervised;
@@ -16,44 +15,27 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::db::TestDb;
+use crate::support::running::output;
 
 /// A data directory, and the binary on it with an empty environment.
 struct Installation {
     directory: TempDir,
-    /// Where its database is, if not in the directory.
-    database: Option<String>,
 }
 
 impl Installation {
     fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        let database = None;
-        Self {
-            directory,
-            database,
-        }
-    }
-
-    /// On a database of a server.
-    fn on(database: &TestDb) -> Self {
-        Self {
-            database: Some(database.url.clone()),
-            ..Self::new()
-        }
+        Self { directory }
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         command.env_clear().current_dir(self.directory.path());
-        if let Some(url) = &self.database {
-            command.env("DATABASE_URL", url);
-        }
         command
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        self.command().args(arguments).output().unwrap()
+        output(self.command().args(arguments)).expect("the command ends")
     }
 
     /// What a command that works prints.

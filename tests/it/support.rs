@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod client;
+mod connections;
 pub mod db;
 pub mod h2;
 pub mod link;

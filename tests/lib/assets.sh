@@ -23,7 +23,7 @@ unpacked() {
   local scratch="$1" package="$2" folder="$1/${2//\//_}"
   if [[ ! -d "$folder" ]]; then
     mkdir "$folder"
-    (cd "$folder" && npm pack --silent "$package" >archive && tar xzf "$(tail -n 1 archive)")
+    (cd "$folder" && within 2m npm pack --silent "$package" >archive && tar xzf "$(tail -n 1 archive)")
   fi
   echo "$folder/package"
 }

@@ -31,15 +31,15 @@ apt_install() {
   local as_root=()
   ((EUID == 0)) || as_root=(sudo)
   echo "installing ${*}"
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+  within 10m "${as_root[@]}" apt-get update -qq
+  within 20m "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
 install_python() {
   local wanted=tests/clients/python/requirements.txt
   same "$wanted" "$CLIENTS/python/installed.txt" && return
   python3 -m venv --clear "$CLIENTS/python"
-  "$PYTHON" -m pip install --quiet --disable-pip-version-check --requirement "$wanted"
+  within 10m "$PYTHON" -m pip install --quiet --disable-pip-version-check --requirement "$wanted"
   cp "$wanted" "$CLIENTS/python/installed.txt"
 }
 
@@ -60,7 +60,7 @@ node_packages() {
   same "$wanted/package-lock.json" "$project/installed.json" && return
   mkdir -p "$project"
   cp "$wanted"/package.json "$wanted"/package-lock.json "$wanted"/.npmrc "$project/"
-  npm ci --prefix "$project" --no-audit --no-fund --loglevel=error
+  within 10m npm ci --prefix "$project" --no-audit --no-fund --loglevel=error
   cp "$wanted/package-lock.json" "$project/installed.json"
 }
 
@@ -70,7 +70,7 @@ choose_node() {
   export NODE=node
   new_enough node && return
   NODE="$runtime/node_modules/node/bin/node"
-  new_enough "$NODE" || npm install --prefix "$runtime" --no-audit --no-fund --loglevel=error "node@$NODE_VERSION"
+  new_enough "$NODE" || within 10m npm install --prefix "$runtime" --no-audit --no-fund --loglevel=error "node@$NODE_VERSION"
   new_enough "$NODE" && NODE="$(realpath "$NODE")" && return
   echo "no Node.js 22 to be had: using $(node --version)"
   NODE=node

@@ -50,6 +50,15 @@ run_step() {
   return "$status"
 }
 
+# within TIME COMMAND…: ends the command and all that it started if it takes longer, so that no step
+# can hang. On a terminal only the command itself: it has to hear Ctrl-C.
+within() {
+  local time="$1" alone=()
+  shift
+  [[ ! -t 0 ]] || alone=(--foreground)
+  timeout "${alone[@]}" --kill-after=30s "$time" "$@"
+}
+
 log_of() {
   echo "$LOGS/${1// /-}.log"
 }

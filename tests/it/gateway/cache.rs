@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use tollgate::domain::key::PlainKey;
 use tollgate::domain::tenant::KeyStatus;
 use tollgate::domain::time::Clock;
-use tollgate::store::Db;
 use tollgate::store::keys::{self, KeyPatch, NewKey};
 
 use super::limits::{at_once, quota, statuses};
@@ -195,30 +194,4 @@ async fn while_postgres_hangs_known_keys_work_for_the_grace_and_nothing_is_lost(
 #[tokio::test]
 async fn a_postgres_that_moved_is_found_again_though_old_connections_never_end() {
     without_the_store(Proxy::strand).await;
-}
-
-#[tokio::test]
-async fn connections_that_died_unnoticed_do_not_use_up_the_pool() {
-    let mut database = TestDb::postgres().await;
-    let proxy = Proxy::before(&mut database).await;
-    let db = database.other_process().await;
-    let asked = |patience| {
-        let ask = (0..16).map(|_| tokio::time::timeout(patience, db.ping()));
-        futures_util::future::join_all(ask)
-    };
-    let Db::Postgres(pool) = &db else { return };
-    let all = futures_util::future::join_all((0..16).map(|_| pool.acquire())).await;
-    assert!(all.iter().all(Result::is_ok));
-    drop(all);
-    asked(Duration::from_secs(5)).await;
-    proxy.strand();
-    asked(Duration::from_millis(100)).await;
-    proxy.open();
-    let began = Instant::now();
-    while db.ping().await.is_err() {
-        assert!(
-            began.elapsed() < Duration::from_secs(10),
-            "the pool is used up"
-        );
-    }
 }

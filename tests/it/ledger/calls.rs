@@ -99,7 +99,7 @@ pub async fn make(client: &Client, secret: &str, number: usize) -> Made {
         let value = answer.0.headers().get(name)?;
         Some(value.to_str().unwrap().to_owned())
     };
-    made.id = header("x-request-id").unwrap();
+    made.id = header("x-request-id").unwrap_or_default();
     made.wait = header("retry-after-ms").map(|wait| Duration::from_millis(wait.parse().unwrap()));
     let (text, is_whole) = answer.read_on().await;
     if made.status == 200 && is_stream(number) {

@@ -44,7 +44,7 @@ async fn processes_of_one_directory_have_a_journal_each_and_the_living_book_for_
         let clients = load.on(&neighbour, &key, CLIENTS);
         work(&load, 60).await;
         neighbour.kill();
-        clients.gone().await;
+        clients.stop().await;
         let is_adopted = async || machine.journals() == 1;
         until("its journal is booked", is_adopted).await;
         site.verify();
@@ -71,7 +71,7 @@ async fn a_process_books_at_its_start_what_all_of_its_directory_left() {
     let clients: Vec<_> = processes.iter().map(clients).collect();
     work(&load, 100).await;
     processes.into_iter().for_each(Process::kill);
-    join_all(clients.into_iter().map(Clients::gone)).await;
+    join_all(clients.into_iter().map(Clients::stop)).await;
 
     let successor = machine.serve().await;
     assert_eq!(machine.journals(), 1);

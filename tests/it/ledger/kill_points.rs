@@ -56,7 +56,7 @@ async fn lose_nothing(database: TestDb, point: &str, passes: u32) {
         let process = machine.serve_with(&[("KILLPOINT", &killpoint)]).await;
         let clients = load.on(&process, &key, CLIENTS);
         process.died().await;
-        clients.gone().await;
+        clients.stop().await;
         if matches!(point, "booking" | "replaying") {
             die_recovering(&machine, point).await;
             die_recovering(&machine, point).await;

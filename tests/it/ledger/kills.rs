@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio_util::task::TaskTracker;
 
 use super::calls;
-use super::few_or_many;
-use super::load::Load;
-use super::site::{Key, ORGANISATION, Site};
+use super::load::{Clients, Load};
+use super::site::{Key, Machine, ORGANISATION, Process, Site};
+use super::{few_or_many, until};
 use crate::provider::Provider;
 use crate::support::client::{CHAT, chat_body};
 use crate::support::db::{TestDb, on_both_engines};
@@ -54,7 +55,7 @@ async fn kills_at_any_moment_lose_no_call_and_count_none_twice(database: TestDb)
         let clients = load.on(&process, &key, CLIENTS);
         tokio::time::sleep(random(Duration::from_millis(500))).await;
         process.kill();
-        clients.gone().await;
+        clients.stop().await;
         if kill % 3 == 0 {
             let starting = machine.start(&[]);
             tokio::time::sleep(random(Duration::from_millis(200))).await;
@@ -64,6 +65,34 @@ async fn kills_at_any_moment_lose_no_call_and_count_none_twice(database: TestDb)
     machine.serve().await.stop();
     let figures = site.audit(&load.made()).await;
     figures.print(&format!("{kills} kills, slowest start {slowest:?}"));
+    assert!(site.budgets().await.iter().all(|budget| budget.leased == 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_come_and_go_share_a_quota_and_lose_no_call() {
+    let site = Site::numbered(TestDb::postgres().await, "").await;
+    let key = site.budgeted_key();
+    let machines: Vec<Machine> = (0..3).map(|_| site.machine()).collect();
+    let mut processes = join_all(machines.iter().map(Machine::serve)).await;
+    let load = Load::default();
+    let call = |process: &Process| load.on(process, &key, 2);
+    let mut clients: Vec<Clients> = processes.iter().map(call).collect();
+    for round in 0..few_or_many(6, 300) {
+        let enough = load.made().len() + 60;
+        until("calls are made", async || load.made().len() >= enough).await;
+        let leaving = processes.remove(0);
+        if round % 3 == 1 {
+            leaving.stop();
+        } else {
+            leaving.kill();
+        }
+        clients.remove(0).stop().await;
+        processes.push(machines[round % machines.len()].serve().await);
+        clients.extend(processes.last().map(call));
+    }
+    join_all(clients.into_iter().map(Clients::stop)).await;
+    processes.into_iter().for_each(Process::stop);
+    site.audit(&load.made()).await.print("coming and going");
     assert!(site.budgets().await.iter().all(|budget| budget.leased == 0));
 }
 
@@ -97,7 +126,9 @@ async fn a_server_killed_with_everything_leased_answers_soon_after_its_restart(d
     process.stop();
     site.verify();
     let events = site.events().await;
+    let prompt = i64::try_from(body.len().div_ceil(4)).unwrap();
     let interrupted = events.iter().filter(|event| event.source == "interrupted");
+    let interrupted = interrupted.filter(|event| event.total_tokens == prompt);
     assert_eq!((events.len(), interrupted.count()), (11, 10));
     assert_eq!(site.budget().await.leased, 0);
 }

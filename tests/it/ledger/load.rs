@@ -1,13 +1,15 @@
-//! Clients that make one numbered call after the other, until their gateway is gone or they are told
-//! to stop.
+//! Clients that make one numbered call after the other, until they are told to stop.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use super::PATIENCE;
 use super::calls::{self, Made};
 use super::site::{Key, Process};
 use crate::support::client::Client;
@@ -74,16 +76,12 @@ impl Load {
 }
 
 impl Clients {
-    /// Waits until they noticed that their gateway is gone.
-    pub async fn gone(self) {
-        for client in self.clients {
-            client.await.unwrap();
-        }
-    }
-
-    /// Tells them to stop and waits for their last calls.
+    /// Tells them to stop and waits for their last calls. A gateway that is gone answers none, and
+    /// whoever has its address by now is not asked for more.
     pub async fn stop(self) {
         self.is_over.store(true, Ordering::Relaxed);
-        self.gone().await;
+        let ended = timeout(PATIENCE, join_all(self.clients)).await;
+        let ended = ended.expect("a call has no end");
+        ended.into_iter().for_each(Result::unwrap);
     }
 }

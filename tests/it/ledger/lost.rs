@@ -53,7 +53,7 @@ impl Group {
         let (load, enough) = (&self.load, 20 * clients.len());
         until("all are at work", async || load.made().len() >= enough).await;
         self.processes.remove(0).kill();
-        clients.remove(0).gone().await;
+        clients.remove(0).stop().await;
         join_all(clients.into_iter().map(super::load::Clients::stop)).await;
     }
 
@@ -162,7 +162,7 @@ async fn a_process_whose_journal_was_taken_over_ends_and_books_what_it_did() {
     group.site.take_over(&group.machines[0]).await;
     let said = superseded.failed().await;
     assert!(said.contains("took over"), "{said}");
-    clients.gone().await;
+    clients.stop().await;
     group.site.verify();
     group.processes.push(group.machines[0].serve().await);
     group.finish().await;

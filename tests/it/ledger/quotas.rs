@@ -124,7 +124,8 @@ async fn crowd(site: &Site, client: &Client, key: &Key, count: usize) {
     let calls: Vec<JoinHandle<Reply>> = (0..count).map(call).collect();
     let is_refused = async || calls.iter().filter(|call| call.is_finished()).count() == count - 10;
     until("all but ten are refused", is_refused).await;
-    assert_eq!(site.provider.held(), 10);
+    // The last of the ten may still be on its way.
+    site.provider.waiting(10).await;
     site.provider.release();
     let mut passed = 0;
     for call in calls {
@@ -157,7 +158,7 @@ async fn three_processes_let_ten_calls_pass_together_and_do_so_soon() {
         let enough = 2 * (count - 10);
         let tried = async || crowd.told_to_wait() >= enough;
         until("all others tried twice", tried).await;
-        assert_eq!(site.provider.held(), 10);
+        site.provider.waiting(10).await;
         site.provider.release();
         crowd.finish().await;
     }

@@ -8,15 +8,19 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use super::until;
 use crate::provider::{Call, Provider};
 use crate::support::client::Client;
 use crate::support::db::TestDb;
-use crate::support::running::Running;
+use crate::support::running::{Running, output};
 
 /// How long a process may take from its start until calls are welcome.
 const RECOVERY: Duration = Duration::from_secs(5);
+
+/// How long a probe may take on a busy machine.
+const PROBE: Duration = Duration::from_secs(20);
 
 pub const ORGANISATION: &str = "Acme";
 
@@ -83,8 +87,11 @@ impl Site {
     pub fn run(&self, arguments: &[&str]) -> Value {
         let mut command = tollgate(&self.desk);
         command.env("DATABASE_URL", &self.database.url);
-        let output = command.args(arguments).args(["--output", "json"]).output();
-        let output = output.unwrap();
+        let output = output(command.args(arguments).args(["--output", "json"]));
+        let output = output.unwrap_or_else(|| {
+            let state = self.database.state();
+            panic!("{arguments:?} does not end; the database says: {state}")
+        });
         let errors = String::from_utf8_lossy(&output.stderr);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{arguments:?}: {errors}{text}");
@@ -169,10 +176,11 @@ impl Process {
     }
 
     pub async fn is_ready(&self) -> bool {
-        let asked = self
+        let asking = self
             .client
             .try_send(Method::GET, "/readyz", &[], Bytes::new());
-        asked.await.is_ok_and(|reply| reply.0.status() == 200)
+        let asked = timeout(PROBE, asking).await.expect("the probe is answered");
+        asked.is_ok_and(|reply| reply.0.status() == 200)
     }
 
     /// Ends it as the kernel does when memory runs out.

@@ -27,6 +27,9 @@ use crate::provider::{Call, Provider, Seen};
 /// The credential that the gateway shows the provider; must never reach a client.
 pub const CREDENTIAL: &str = "sk-provider-canary-7f3a";
 
+/// How long a gateway may take to end: longer than it waits for the store.
+const END: Duration = Duration::from_mins(1);
+
 /// A running gateway with a database and a provider; stopped when the test ends.
 pub struct TestApp {
     pub provider: Provider,
@@ -200,8 +203,7 @@ impl TestApp {
 
     /// Waits until the gateway ends by itself; what it says.
     pub async fn failed(&mut self) -> String {
-        let ended = self.gateway.running.take().unwrap().await.unwrap();
-        ended.unwrap_err().to_string()
+        self.gateway.ended().await.unwrap_err().to_string()
     }
 }
 
@@ -220,7 +222,13 @@ impl Gateway {
     }
 
     async fn stopped(&mut self) {
-        self.running.take().unwrap().await.unwrap().unwrap();
+        self.ended().await.unwrap();
+    }
+
+    async fn ended(&mut self) -> anyhow::Result<()> {
+        let running = self.running.take().unwrap();
+        let ended = tokio::time::timeout(END, running).await;
+        ended.expect("the gateway ends").unwrap()
     }
 }
 

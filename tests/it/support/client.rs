@@ -7,12 +7,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client as Pool, Error};
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use super::connections::{Connections, Lost};
 
 pub const CHAT: &str = "/v1/chat/completions";
 
@@ -20,7 +19,7 @@ pub const CHAT: &str = "/v1/chat/completions";
 #[derive(Clone)]
 pub struct Client {
     pub address: SocketAddr,
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    connections: Connections,
 }
 
 /// A whole answer.
@@ -35,7 +34,7 @@ impl Client {
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
-            pool: Pool::builder(TokioExecutor::new()).build_http(),
+            connections: Connections::default(),
         }
     }
 
@@ -55,7 +54,7 @@ impl Client {
     }
 
     /// The same where the gateway may be gone.
-    pub async fn try_open(&self, path: &str, secret: &str, body: &str) -> Result<Opened, Error> {
+    pub async fn try_open(&self, path: &str, secret: &str, body: &str) -> Result<Opened, Lost> {
         let bearer = format!("Bearer {secret}");
         let headers = [
             ("authorization", bearer.as_str()),
@@ -84,27 +83,6 @@ impl Client {
         self.send_bytes(method, path, headers, body).await
     }
 
-    /// `POST`s to a gateway that may be gone at any moment.
-    pub async fn try_post(
-        &self,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = Request::post(format!("http://{}{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let body = Bytes::copy_from_slice(body.as_bytes());
-        let response = self.pool.request(request.body(Full::new(body))?).await?;
-        let (head, body) = response.into_parts();
-        Ok(Reply {
-            status: head.status,
-            headers: head.headers,
-            body: body.collect().await?.to_bytes(),
-        })
-    }
-
     /// The same for a body that is no text.
     pub async fn send_bytes(
         &self,
@@ -123,15 +101,15 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
         body: Bytes,
-    ) -> Result<Opened, Error> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address));
+    ) -> Result<Opened, Lost> {
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header("host", self.address.to_string());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body)).unwrap();
-        self.pool.request(request).await.map(Opened)
+        let answer = self.connections.send(self.address, request).await;
+        answer.map(Opened)
     }
 
     /// Writes `bytes` on a socket of their own and reads until the gateway closes it.

@@ -1,12 +1,20 @@
 //! A database of its own for every test, on both engines. Postgres needs a server: its address,
 //! with the right to create databases, comes from `TOLLGATE_TEST_POSTGRES`.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use tollgate::store::Db;
 use uuid::Uuid;
 
 const SERVER: &str = "TOLLGATE_TEST_POSTGRES";
+/// How long a database may take to be made or dropped.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// What everybody on a server does, and for which process each of them waits.
+const STATE: &str = "SELECT COALESCE(STRING_AGG(FORMAT(E'\\n%s is %s for %s, blocked by %s, waits for %s: %s', pid, state,
+    now() - state_change, pg_blocking_pids(pid), wait_event, query), ''), 'nothing')
+    FROM pg_stat_activity WHERE datname IS NOT NULL";
 
 /// A migrated database that disappears with the value.
 pub struct TestDb {
@@ -89,6 +97,19 @@ impl TestDb {
         Db::connect(&self.url).await.unwrap()
     }
 
+    /// What its server does at the moment, for a test that waits in vain.
+    pub fn state(&self) -> String {
+        let Some(dropped) = &self.drop else {
+            return "nothing".to_owned();
+        };
+        let server = dropped.server.clone();
+        apart(async move {
+            let mut connection = PgConnection::connect(&server).await.unwrap();
+            let state = sqlx::query_scalar(STATE).fetch_one(&mut connection);
+            state.await.unwrap()
+        })
+    }
+
     async fn open(url: String, directory: TempDir, drop: Option<Dropped>) -> Self {
         let db = Db::connect(&url).await.unwrap();
         Self {
@@ -105,16 +126,21 @@ impl Drop for TestDb {
         let Some(Dropped { server, name }) = self.drop.take() else {
             return;
         };
-        // Also after a panic, hence not in the test's own runtime.
-        let drop = async move {
+        apart(async move {
             administer(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
-        };
-        let drop = std::thread::spawn(|| {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            runtime.enable_all().build().unwrap().block_on(drop);
         });
-        drop.join().unwrap();
     }
+}
+
+/// Waits without the test's own runtime, which may be busy or panicking.
+fn apart<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> T {
+    let thread = std::thread::spawn(|| {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, task).await });
+        ended.expect("the Postgres server answers")
+    });
+    thread.join().unwrap()
 }
 
 async fn administer(server: &str, statement: String) {

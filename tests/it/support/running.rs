@@ -1,13 +1,30 @@
 //! A server process as its operator meets it: what it prints, how it is told to end, how it ends.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a wait may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The same for a command, which may wait for a lock of the database.
+const ANSWER: Duration = Duration::from_secs(90);
+
+/// What `command` said when it had ended; `None` if it does not end, and is killed.
+pub fn output(command: &mut Command) -> Option<Output> {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let id = child.id();
+    let (sender, ended) = channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    let output = ended.recv_timeout(ANSWER);
+    if output.is_err() {
+        kill(id, "KILL");
+    }
+    output.ok().map(Result::unwrap)
+}
 
 /// A running process; killed when the test ends.
 pub struct Running {
@@ -50,9 +67,7 @@ impl Running {
     }
 
     pub fn signal(&self, name: &str) {
-        let line = format!("kill -{name} {}", self.child.id());
-        let killed = Command::new("sh").args(["-c", &line]).status().unwrap();
-        assert!(killed.success());
+        kill(self.child.id(), name);
     }
 
     /// Whether it has ended.
@@ -93,4 +108,10 @@ impl Drop for Running {
             }
         }
     }
+}
+
+fn kill(process: u32, signal: &str) {
+    let line = format!("kill -{signal} {process}");
+    let killed = Command::new("sh").args(["-c", &line]).status().unwrap();
+    assert!(killed.success());
 }
