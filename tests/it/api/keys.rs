@@ -12,6 +12,7 @@ use crate::support::client::Reply;
 use crate::support::people::Asker;
 
 mod grants;
+mod list;
 mod own;
 
 fn path(app: &TestApp) -> String {
