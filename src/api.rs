@@ -1,6 +1,6 @@
 //! The management API, `/api/v1`: thin handlers over [`Management`]. Each reads its request, proves
-//! what whoever asks may do, asks for it, and shows the answer. The OpenAPI document is made from the
-//! same routes.
+//! what whoever asks may do, asks for it, and shows the answer. The document that describes it
+//! is made from the same routes.
 
 use std::sync::Arc;
 

@@ -90,6 +90,12 @@ ALTER TABLE keys ADD COLUMN owner_id uuid;
 -- Who made it, as people know them.
 ALTER TABLE keys ADD COLUMN created_by text NOT NULL DEFAULT 'command line';
 
+-- What keys are searched by, in lower case: the name, and what is shown of the newest secret.
+ALTER TABLE keys ADD COLUMN search text NOT NULL DEFAULT '';
+
+UPDATE keys SET search = LOWER(name) || ' ' || COALESCE((SELECT LOWER(s.display) FROM key_secrets s
+    WHERE s.key_id = keys.id AND s.grace_until IS NULL), '');
+
 CREATE INDEX keys_owner ON keys (owner_id) WHERE owner_id IS NOT NULL;
 CREATE INDEX keys_name ON keys (organisation_id, name, id);
 

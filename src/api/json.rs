@@ -90,9 +90,10 @@ fn fault_at<T: DeserializeOwned>(path: &[String], value: &Value) -> Option<Fault
     // What is missing beside it is another's fault; an unknown field is its parent's, to serde.
     let message = error.into_inner().to_string();
     let is_own = found.starts_with(&own) || message.starts_with("unknown field");
-    let message = match message.starts_with("unknown field") {
-        true => "is not a field that this takes".to_owned(),
-        false => message,
+    let message = if message.starts_with("unknown field") {
+        "is not a field that this takes".to_owned()
+    } else {
+        message
     };
     is_own.then_some(Fault {
         field: own,

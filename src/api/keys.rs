@@ -27,12 +27,12 @@ use crate::management::{Management, Problem, Signed};
 use crate::store::keys::KeyPatch;
 
 mod bulk;
+mod filters;
 mod leaks;
 mod refusals;
 mod rotation;
-mod search;
 
-use search::Search;
+use filters::Filters;
 
 /// A key with its secret, which no other answer holds.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -60,6 +60,10 @@ struct Create {
     expires_at: Option<Timestamp>,
 }
 
+#[expect(
+    clippy::option_option,
+    reason = "what is absent differs from null (RFC 7396)"
+)]
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[schema(as = KeyPatch)]
 #[serde(deny_unknown_fields)]
@@ -90,15 +94,15 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// A page of keys. Members see their own.
 #[utoipa::path(get, path = "/orgs/{org}/keys", tag = "keys", operation_id = "list_keys",
-    params(Search), responses((status = 200, body = List<KeyView>)))]
+    params(Filters), responses((status = 200, body = List<KeyView>)))]
 async fn list(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids(org): Ids<Uuid>,
-    Params(search): Params<Search>,
+    Params(filters): Params<Filters>,
 ) -> Result<Json<List<KeyView>>, Problem> {
     let access = management.access(&signed, org, Role::Viewer)?;
-    let page = management.keys(&access, search.query()?).await?;
+    let page = management.keys(&access, filters.query()?).await?;
     Ok(Json(List {
         data: page.keys,
         next_cursor: page.next,

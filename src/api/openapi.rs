@@ -1,4 +1,4 @@
-//! The frame of the OpenAPI document: what it is called, how callers prove themselves, and what
+//! The frame of the API's document (`OpenAPI`): what it is called, how callers prove themselves, and what
 //! every operation may answer besides.
 
 use utoipa::OpenApi as _;

@@ -52,6 +52,10 @@ struct Create {
     limits: Limits,
 }
 
+#[expect(
+    clippy::option_option,
+    reason = "what is absent differs from null (RFC 7396)"
+)]
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[schema(as = OrganisationPatch)]
 #[serde(deny_unknown_fields)]

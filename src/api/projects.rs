@@ -53,6 +53,10 @@ struct Create {
     models: Option<Vec<String>>,
 }
 
+#[expect(
+    clippy::option_option,
+    reason = "what is absent differs from null (RFC 7396)"
+)]
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[schema(as = ProjectPatch)]
 #[serde(deny_unknown_fields)]

@@ -21,13 +21,12 @@ pub(super) async fn run(db: Db, clock: Clock, kept: config::Retention) {
         loop {
             let step = tokio::time::timeout(PATIENCE, step(&db, &clock, &kept)).await;
             match step {
-                Ok(Ok(0)) => break,
+                Ok(Ok(0)) | Err(_) => break,
                 Ok(Ok(_)) => tokio::time::sleep(PAUSE).await,
                 Ok(Err(error)) => {
                     tracing::warn!(%error, cause = error.cause(), "old records stay for now");
                     break;
                 }
-                Err(_) => break,
             }
         }
         tokio::time::sleep(EVERY).await;

@@ -9,10 +9,10 @@ use super::{Access, Faults, Made, Management, Problem};
 use crate::domain::audit::Once;
 use crate::domain::key::PlainKey;
 use crate::domain::limits::Limits;
-use crate::domain::tenant::{KeyId, KeyStatus, UserId};
+use crate::domain::tenant::{KeyId, KeyStatus, TokenId, UserId};
 use crate::domain::time::Timestamp;
 use crate::store::keys::{self, Key, KeyPatch, Named, Outcome};
-use crate::store::memberships;
+use crate::store::{memberships, tokens};
 
 mod bounds;
 mod list;
@@ -209,7 +209,7 @@ impl Management {
         })
     }
 
-    /// Only admins hand keys on, and only to people who belong to the organisation.
+    /// Only admins hand keys on, and only to members and tokens of the organisation.
     async fn check_owner(
         &self,
         access: &Access,
@@ -220,9 +220,15 @@ impl Management {
         if access.own_only().is_some() {
             return Err(Problem::Forbidden("only admins hand keys on"));
         }
-        let role = memberships::role(&self.db, access.organisation(), UserId(owner)).await?;
-        if role.is_none() {
-            faults.add("owner_id", "is nobody of this organisation");
+        let organisation = access.organisation();
+        let role = memberships::role(&self.db, organisation, UserId(owner)).await?;
+        let token = tokens::find(&self.db, TokenId(owner)).await?;
+        let token = token.filter(|token| token.organisation_id == Some(organisation));
+        if role.is_none() && token.is_none() {
+            faults.add(
+                "owner_id",
+                "is neither a member nor a token of this organisation",
+            );
         }
         Ok(())
     }

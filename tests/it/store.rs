@@ -50,6 +50,8 @@ mod callers;
 mod changes;
 mod connect;
 mod instance;
+mod key_lists;
+mod key_uses;
 mod keys_of_tenants;
 mod leases;
 mod ledger_check;

@@ -24,7 +24,7 @@ use crate::store::refusals::{RefusalCount, RefusalRow};
 #[schema(as = Refusals)]
 struct View {
     /// How many there were, the latest hour first.
-    hours: Vec<Count>,
+    hours: Vec<HourOfCode>,
     /// The last hundred, newest first.
     last: Vec<Refusal>,
 }
@@ -32,7 +32,7 @@ struct View {
 /// How many calls of an hour were refused for one reason.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = RefusalCount)]
-struct Count {
+struct HourOfCode {
     #[schema(value_type = String, format = DateTime)]
     hour: Timestamp,
     /// The code that clients saw.
@@ -94,13 +94,13 @@ async fn read(
 impl From<management::Refusals> for View {
     fn from(refusals: management::Refusals) -> Self {
         Self {
-            hours: refusals.hours.into_iter().map(Count::from).collect(),
+            hours: refusals.hours.into_iter().map(HourOfCode::from).collect(),
             last: refusals.last.into_iter().map(Refusal::from).collect(),
         }
     }
 }
 
-impl From<RefusalCount> for Count {
+impl From<RefusalCount> for HourOfCode {
     fn from(count: RefusalCount) -> Self {
         Self {
             hour: count.hour,

@@ -10,8 +10,8 @@ use crate::store::changes::{self, ChangeKind};
 use crate::store::{Db, StoreError, audit, idempotency, projects};
 
 pub(super) const INSERT: &str = "INSERT INTO keys (id, organisation_id, project_id, name, status,
-    models, limits, expires_at, created_at, updated_at, owner_id, created_by)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)";
+    models, limits, expires_at, created_at, updated_at, owner_id, created_by, search)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)";
 
 /// Creates a key with its first secret.
 pub async fn create(
@@ -34,6 +34,7 @@ pub async fn create(
         let insert = insert.bind(Json(&new.limits)).bind(new.expires_at);
         let insert = insert.bind(now).bind(act.author.id());
         let insert = insert.bind(act.author.name());
+        let insert = insert.bind(row::search(&new.name, display));
         insert.execute(c).await.map(|_| ())
     })?;
     secrets::insert(&mut tx, id, secret, display, now).await?;

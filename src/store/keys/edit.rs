@@ -14,8 +14,9 @@ use crate::store::transaction::Tx;
 use crate::store::{Db, StoreError, audit, budgets, projects};
 
 pub(super) const UPDATE: &str = "UPDATE keys SET project_id = $2, name = $3, status = $4,
-    models = $5, limits = $6, expires_at = $7, owner_id = $8, version = version + 1 WHERE id = $1";
-pub(super) const ROTATED: &str = "UPDATE keys SET version = version + 1 WHERE id = $1";
+    models = $5, limits = $6, expires_at = $7, owner_id = $8, search = $9, version = version + 1 WHERE id = $1";
+pub(super) const ROTATED: &str = "UPDATE keys SET search = $2, version = version + 1
+    WHERE id = $1";
 pub(super) const NAME: &str = "SELECT organisation_id, name FROM keys WHERE id = $1";
 pub(super) const DELETE: &str = "UPDATE keys SET deleted_at = $2 WHERE id = $1";
 
@@ -60,8 +61,9 @@ pub async fn rotate(
     secrets::retire(&mut tx, old.id, grace_until, now).await?;
     secrets::insert(&mut tx, old.id, secret, display, now).await?;
     with_tx!(&mut tx, |c| {
-        let rotated = sqlx::query(ROTATED).bind(old.id).execute(c).await;
-        rotated.map(|_| ())
+        let rotated = sqlx::query(ROTATED).bind(old.id);
+        let rotated = rotated.bind(row::search(&old.name, display));
+        rotated.execute(c).await.map(|_| ())
     })?;
     let key = get(&mut tx, old.id).await?;
     let (before, after) = (audit::image(&old), audit::image(&key));
@@ -86,7 +88,9 @@ pub(super) async fn apply(
         let update = update.bind(&key.name).bind(key.status);
         let update = update.bind(row::json(key.models.as_ref()));
         let update = update.bind(Json(&key.limits)).bind(key.expires_at);
-        update.bind(key.owner_id).execute(c).await.map(|_| ())
+        let update = update.bind(key.owner_id);
+        let update = update.bind(row::search(&key.name, &key.display));
+        update.execute(c).await.map(|_| ())
     })?;
     let key = get(tx, key.id).await?;
     note(tx, &key, action, before, audit::image(&key), act).await?;

@@ -179,12 +179,9 @@ macro_rules! search_for {
         if let Ok(id) = search.parse::<Uuid>() {
             sql.push(" AND k.id = ").push_bind(id);
         } else {
-            sql.push(" AND (LOWER(k.name) LIKE ");
+            sql.push(" AND k.search LIKE ");
             sql.push_bind(contains(&search.to_lowercase()));
-            sql.push(" ESCAPE '\\' OR k.name LIKE ");
-            sql.push_bind(contains(search));
-            sql.push(" ESCAPE '\\' OR newest.display LIKE ");
-            sql.push_bind(contains(search)).push(" ESCAPE '\\')");
+            sql.push(" ESCAPE '\\'");
         }
     }};
 }

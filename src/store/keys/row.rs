@@ -37,6 +37,11 @@ pub(super) fn json<T>(value: Option<&T>) -> Option<Json<&T>> {
     value.map(Json)
 }
 
+/// What a key is searched by.
+pub(super) fn search(name: &str, display: &str) -> String {
+    format!("{name} {display}").to_lowercase()
+}
+
 /// The row, or nothing but a line in the log.
 pub(super) fn readable<R>(row: Result<R, sqlx::Error>) -> Option<R> {
     match row {

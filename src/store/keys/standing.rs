@@ -51,7 +51,7 @@ struct Sums {
 }
 
 #[derive(FromRow)]
-struct Held {
+struct OfBudget {
     scope_id: KeyId,
     unit: Unit,
     period: Period,
@@ -167,7 +167,7 @@ async fn sums(db: &Db, ids: &[KeyId], now: Timestamp) -> Result<Vec<Sums>, Store
     })?)
 }
 
-async fn held(db: &Db, ids: &[KeyId], now: Timestamp) -> Result<Vec<Held>, StoreError> {
+async fn held(db: &Db, ids: &[KeyId], now: Timestamp) -> Result<Vec<OfBudget>, StoreError> {
     Ok(with_pool!(db, |pool| {
         let mut sql = QueryBuilder::new(HELD);
         sql.push_bind(Period::None.start(now));

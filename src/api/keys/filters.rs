@@ -13,7 +13,7 @@ use crate::store::keys::{Finding, Sort};
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Search {
+pub(super) struct Filters {
     /// A part of the name or of what is shown of the secret; or the id.
     search: Option<String>,
     status: Option<KeyStatus>,
@@ -43,7 +43,7 @@ enum Order {
     Desc,
 }
 
-impl Search {
+impl Filters {
     pub(super) fn query(self) -> Result<KeyQuery, Problem> {
         let page = Page {
             limit: self.limit,

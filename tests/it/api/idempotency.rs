@@ -1,0 +1,107 @@
+//! Creations under an `Idempotency-Key` are made once.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::Value;
+use tollgate::domain::role::Role;
+use tollgate::domain::time::Clock;
+use tollgate::store::keys;
+
+use crate::provider::Provider;
+use crate::support::app::TestApp;
+use crate::support::client::Reply;
+use crate::support::db::{TestDb, on_both_engines};
+use crate::support::people::Asker;
+
+on_both_engines!(
+    asking_twice_under_a_name_makes_one_key,
+    asking_at_once_under_a_name_makes_one_key,
+    a_name_is_free_again_after_a_day,
+);
+
+async fn make(app: &TestApp, who: &dyn Asker, name: &str, body: &str) -> Reply {
+    let path = format!("/orgs/{}/keys", app.organisation.id);
+    let named = [("idempotency-key", name)];
+    app.ask_with(who, Method::POST, &path, &named, body).await
+}
+
+async fn on(database: TestDb, clock: Clock) -> TestApp {
+    TestApp::at(clock, database, Provider::honest().await, "").await
+}
+
+async fn count(app: &TestApp) -> usize {
+    keys::list(app.db(), app.organisation.id)
+        .await
+        .unwrap()
+        .len()
+}
+
+async fn asking_twice_under_a_name_makes_one_key(database: TestDb) {
+    let app = on(database, Clock::default()).await;
+    let (one, other) = (app.token(Role::Admin).await, app.token(Role::Admin).await);
+    let body = r#"{"name":"ci"}"#;
+    let first = make(&app, &one, "a", body).await;
+    assert_eq!(first.header("idempotent-replayed"), None);
+    let first = first.assert_json(201);
+    let again = make(&app, &one, "a", body).await;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    let again = again.assert_json(200);
+    assert_eq!(again["key"], first["key"]);
+    assert_eq!(again["secret"], Value::Null);
+    let reused = make(&app, &one, "a", r#"{"name":"cd"}"#).await;
+    reused.assert_problem(409, "idempotency_key_reused");
+    make(&app, &one, "b", body).await.assert_json(201);
+    make(&app, &other, "a", body).await.assert_json(201);
+    make(&app, &one, "", body)
+        .await
+        .assert_problem(400, "invalid");
+    assert_eq!(count(&app).await, 3);
+}
+
+async fn asking_at_once_under_a_name_makes_one_key(database: TestDb) {
+    let app = on(database, Clock::default()).await;
+    let token = app.token(Role::Admin).await;
+    let ask = || make(&app, &token, "a", r#"{"name":"ci"}"#);
+    let replies = futures_util::future::join_all((0..8).map(|_| ask())).await;
+    let made = replies.iter().filter(|reply| reply.status == 201);
+    assert_eq!(made.count(), 1);
+    for reply in &replies {
+        assert!(
+            [200, 201, 409].contains(&reply.status.as_u16()),
+            "{reply:?}"
+        );
+    }
+    assert_eq!(ask().await.status, 200);
+    assert_eq!(count(&app).await, 1);
+}
+
+async fn a_name_is_free_again_after_a_day(database: TestDb) {
+    let clock = Clock::fixed(Clock::default().now());
+    let app = on(database, clock.clone()).await;
+    let token = app.token(Role::Admin).await;
+    let body = r#"{"name":"ci"}"#;
+    make(&app, &token, "a", body).await.assert_json(201);
+    clock.advance(Duration::from_hours(23));
+    make(&app, &token, "a", body).await.assert_json(200);
+    clock.advance(Duration::from_hours(2));
+    make(&app, &token, "a", r#"{"name":"cd"}"#)
+        .await
+        .assert_json(201);
+    assert_eq!(count(&app).await, 2);
+}
+
+#[tokio::test]
+async fn projects_and_organisations_are_made_once_too() {
+    let app = TestApp::start().await;
+    let operator = app.operator_token().await;
+    let admin = app.token(Role::Admin).await;
+    let projects = format!("/orgs/{}/projects", app.organisation.id);
+    let named = [("idempotency-key", "a")];
+    let askers: [(&dyn Asker, &str); 2] = [(&operator, "/orgs"), (&admin, &projects)];
+    for (who, path) in askers {
+        let ask = || app.ask_with(who, Method::POST, path, &named, r#"{"name":"Beta"}"#);
+        let made = ask().await.assert_json(201);
+        assert_eq!(ask().await.assert_json(200), made);
+    }
+}
