@@ -186,10 +186,13 @@ fn success(response: Response<UpstreamBody>) -> Result<ReplyKind, Refusal> {
     if !has_body || is_encoded(headers) {
         return Err(Refusal::UpstreamInvalidResponse);
     }
-    match media_type(headers).as_str() {
-        "text/event-stream" => Ok(ReplyKind::Stream(response)),
-        "application/json" | "" => Ok(ReplyKind::Whole(response)),
-        _ => Err(Refusal::UpstreamInvalidResponse),
+    let media_type = media_type(headers);
+    if media_type.eq_ignore_ascii_case("application/json") || media_type.is_empty() {
+        Ok(ReplyKind::Whole(response))
+    } else if media_type.eq_ignore_ascii_case("text/event-stream") {
+        Ok(ReplyKind::Stream(response))
+    } else {
+        Err(Refusal::UpstreamInvalidResponse)
     }
 }
 
@@ -198,7 +201,7 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     coding.is_some_and(|coding| coding != "identity")
 }
 
-fn media_type(headers: &HeaderMap) -> String {
+fn media_type(headers: &HeaderMap) -> &str {
     let value = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
@@ -207,7 +210,7 @@ fn media_type(headers: &HeaderMap) -> String {
         .split(';')
         .next()
         .unwrap_or_default();
-    essence.trim().to_ascii_lowercase()
+    essence.trim()
 }
 
 fn is_about_stream_options(outcome: &Outcome) -> bool {

@@ -195,12 +195,11 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
 
 fn is_json_type(value: &HeaderValue) -> bool {
     let text = value.to_str().unwrap_or_default();
-    let essence = text
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return true;
+    }
+    let essence = essence.to_ascii_lowercase();
     let subtype = essence.strip_prefix("application/");
     subtype.is_some_and(|name| name == "json" || name.ends_with("+json"))
 }

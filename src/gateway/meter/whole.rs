@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
+use http_body::Body as _;
 use http_body_util::BodyExt;
 
 use super::large::LargeBody;
@@ -87,7 +88,8 @@ async fn collect(body: &mut UpstreamBody) -> Result<Read, Refusal> {
 }
 
 async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, Refusal> {
-    loop {
+    // A body of known length ends with its last frame: nothing is to be waited for.
+    while !body.is_end_stream() {
         let waiting = tokio::time::timeout(IDLE, body.frame()).await;
         let frame = match waiting.map_err(|_| Refusal::UpstreamTimeout)? {
             None => return Ok(None),
@@ -97,4 +99,5 @@ async fn next(body: &mut UpstreamBody) -> Result<Option<Bytes>, Refusal> {
             return Ok(Some(piece));
         }
     }
+    Ok(None)
 }
