@@ -25,8 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Enough waiting calls to write at once; more while they keep coming faster than that, because
 /// large batches cost less a call.
 const MANY: u64 = 500;
-/// The most calls that one transaction books.
-pub(super) const BATCH: u64 = 4096;
+/// The most calls that one transaction books: they are in memory meanwhile, a kilobyte each.
+pub(super) const BATCH: u64 = 2048;
 
 /// Ends when a call's record is safe, or when it is not and will not be soon.
 pub type Keeping = Pin<Box<dyn Future<Output = Result<(), Unavailable>> + Send>>;
