@@ -18,8 +18,8 @@ use sqlx::{
 use super::StoreError;
 use super::transaction::Tx;
 
-/// Rows of the largest statement. With 1024, the prepared statements of `SQLite` took 10 MB, and
-/// booking cost no less.
+/// Rows of the largest statement. A prepared statement of `SQLite` takes memory for each of its rows:
+/// with 1024, all of them together took 10 MB.
 const MOST: usize = 256;
 /// Statements of 1, 2, 4 and so on, up to the largest.
 const SIZES: usize = MOST.ilog2() as usize + 1;

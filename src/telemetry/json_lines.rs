@@ -1,5 +1,6 @@
 //! Events as JSON lines: one flat object each, written field by field into one string. Every call writes
-//! such a line: through a serialiser it cost six times as much, through the subscriber's writer twice.
+//! such a line: through a serialiser it cost several times as much, through the subscriber's writer half
+//! as much again.
 
 use std::fmt::{self, Write as _};
 
