@@ -13,22 +13,30 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::config::AddressRange;
 use crate::management::{Management, Problem};
 
+mod browser;
+mod cookie;
 mod creation;
 mod etag;
 mod ids;
+mod invitations;
 mod json;
 mod keys;
+mod links;
 mod list;
 mod log;
+mod me;
+mod members;
 mod openapi;
 mod organisations;
 mod origin;
 mod problem;
 mod projects;
 mod query;
+mod session;
 mod signed;
+mod tokens;
 
-pub use signed::COOKIE;
+pub use cookie::COOKIE;
 
 /// Where it is.
 pub const ROOT: &str = "/api/v1";
@@ -54,6 +62,12 @@ fn routes() -> (Router<Api>, OpenApi) {
         .merge(keys::routes())
         .merge(organisations::routes())
         .merge(projects::routes())
+        .merge(session::routes())
+        .merge(me::routes())
+        .merge(members::routes())
+        .merge(invitations::routes())
+        .merge(tokens::routes())
+        .merge(links::routes())
         .split_for_parts()
 }
 

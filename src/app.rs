@@ -18,7 +18,7 @@ use crate::gateway::{Capacity, Limiters, Upstream};
 use crate::ledger::Ledger;
 use crate::ledger::journal::{self, Journal};
 use crate::lifecycle::Lifecycle;
-use crate::management::{Leaks, Management};
+use crate::management::{Leaks, Management, Passwords, Throttle};
 use crate::metrics::Metrics;
 use crate::providers::Catalog;
 use crate::server::Server;
@@ -44,6 +44,7 @@ pub struct App {
     server: Arc<Server>,
     lifecycle: Arc<Lifecycle>,
     metrics: Arc<Metrics>,
+    management: Arc<Management>,
     drain: Duration,
     background: Background,
     /// The right to serve.
@@ -79,15 +80,16 @@ impl App {
         let metrics = Metrics::new();
         metrics.collect(gauges::of(&lifecycle, &background));
         let gateway = background.gateway(config, &lifecycle, &metrics);
-        let router = gateway
-            .router()
-            .merge(api::router(manage(config, &background)));
+        let api = manage(config, &background);
+        let management = Arc::clone(&api.management);
+        let router = gateway.router().merge(api::router(api));
         Ok(Self {
             server: Server::new(&config.server, router, &lifecycle),
             db,
             ledger,
             lifecycle,
             metrics,
+            management,
             drain: config.server.drain,
             background,
             lock,
@@ -107,6 +109,11 @@ impl App {
     /// What it counts.
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.metrics)
+    }
+
+    /// What manages its organisations.
+    pub fn management(&self) -> Arc<Management> {
+        Arc::clone(&self.management)
     }
 
     /// Serves on `listener` until the end is asked for. The ledger ends last: whatever is served
@@ -151,6 +158,8 @@ fn manage(config: &Config, background: &Background) -> Api {
         catalog: Arc::clone(&background.catalog),
         public_url: config.server.public_url.trim_end_matches('/').to_owned(),
         leaks: Leaks::default(),
+        passwords: Passwords::default(),
+        throttle: Throttle::default(),
     };
     Api {
         management: Arc::new(management),

@@ -2,6 +2,7 @@
 //! A test in `tests/it` keeps it that way.
 
 pub mod audit;
+pub mod email;
 pub mod encoding;
 pub mod key;
 pub mod limits;

@@ -13,23 +13,34 @@ use crate::store::Db;
 
 mod access;
 pub mod fault;
+pub mod invitations;
 pub mod keys;
 mod leaks;
+pub mod links;
+mod members;
 mod once;
 pub mod organisations;
+pub mod passwords;
+mod people;
 mod problem;
 pub mod projects;
 mod refusals;
 mod sessions;
+pub mod sign_in;
 mod signed;
+mod throttle;
+pub mod tokens;
 
 pub use access::Access;
 pub use fault::{Fault, Faults};
 pub use leaks::Leaks;
 pub use once::Made;
+pub use passwords::Passwords;
 pub use problem::Problem;
 pub use refusals::Refusals;
+pub use sign_in::{Browser, SignedIn};
 pub use signed::{Origin, Signed};
+pub use throttle::Throttle;
 
 /// See the module.
 pub struct Management {
@@ -43,6 +54,10 @@ pub struct Management {
     pub public_url: String,
     /// How often leaked keys are reported.
     pub leaks: Leaks,
+    /// What makes and compares passwords' hashes.
+    pub passwords: Passwords,
+    /// Who tried to sign in too often.
+    pub throttle: Throttle,
 }
 
 impl Management {

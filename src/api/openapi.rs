@@ -6,8 +6,8 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi, Ref, RefOr};
 
+use super::cookie::COOKIE;
 use super::problem::Details;
-use super::signed::COOKIE;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(

@@ -103,6 +103,11 @@ fn describe(problem: &Problem) -> (StatusCode, &'static str, String) {
             "unauthenticated",
             "sign in, or send a management token as Authorization: Bearer mk-…",
         ),
+        Problem::WrongCredentials => (
+            StatusCode::UNAUTHORIZED,
+            "invalid_credentials",
+            "the e-mail address or the password is wrong",
+        ),
         Problem::Forbidden(why) => (StatusCode::FORBIDDEN, "forbidden", *why),
         Problem::CrossSite => (
             StatusCode::FORBIDDEN,

@@ -1,16 +1,13 @@
 //! Who asks: a session's cookie or a management token. The store is asked each time, so that what
 //! ends a right ends it everywhere at once.
 
-use axum::extract::FromRequestParts;
-use http::header::{AUTHORIZATION, COOKIE as COOKIES, HOST, ORIGIN};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
-use super::{Api, origin};
+use super::{Api, cookie, origin};
 use crate::management::{Problem, Signed};
-
-/// The name of the session's cookie; with an `https` address browsers hold it to that (`__Host-`).
-pub const COOKIE: &str = "tollgate_session";
 
 impl FromRequestParts<Api> for Signed {
     type Rejection = Problem;
@@ -21,11 +18,25 @@ impl FromRequestParts<Api> for Signed {
         if let Some(token) = bearer(headers) {
             return api.management.signed_by_token(token, origin).await;
         }
-        let secret = cookie(headers).ok_or(Problem::Unauthenticated)?;
-        if !is_safe(&parts.method) && !is_own_page(headers, &api.management.public_url) {
+        let public_url = api.management.public_url.as_str();
+        let secret = cookie::read(headers, public_url).ok_or(Problem::Unauthenticated)?;
+        if !is_safe(&parts.method) && !is_own_page(headers, public_url) {
             return Err(Problem::CrossSite);
         }
         api.management.signed_by_session(secret, origin).await
+    }
+}
+
+/// Where it makes no difference to be nobody, a session that ended is none.
+impl OptionalFromRequestParts<Api> for Signed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Option<Self>, Problem> {
+        match <Self as FromRequestParts<Api>>::from_request_parts(parts, api).await {
+            Ok(signed) => Ok(Some(signed)),
+            Err(Problem::Unauthenticated) => Ok(None),
+            Err(problem) => Err(problem),
+        }
     }
 }
 
@@ -33,17 +44,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The session's secret.
-pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(COOKIES).iter();
-    let mut pairs = cookies
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    let found = pairs.find(|(name, _)| name.strip_prefix("__Host-").unwrap_or(name) == COOKIE);
-    found.map(|(_, secret)| secret)
 }
 
 fn is_safe(method: &Method) -> bool {

@@ -6,6 +6,7 @@ use super::{Management, Problem, Signed};
 use crate::domain::audit::Act;
 use crate::domain::role::Role;
 use crate::domain::tenant::OrganisationId;
+use crate::store::{memberships, organisations};
 
 /// A role in an organisation, proved. Nothing of an organisation is touched without one.
 #[derive(Clone, Debug)]
@@ -33,6 +34,29 @@ impl Management {
             organisation,
             role,
             act,
+        })
+    }
+
+    /// Proves that `signed` may invite people to `organisation`. One without owners is the operator's
+    /// to give away.
+    pub async fn access_to_invite(
+        &self,
+        signed: &Signed,
+        organisation: Uuid,
+    ) -> Result<Access, Problem> {
+        let id = OrganisationId(organisation);
+        if !signed.is_operator || signed.role_in(id).is_some() {
+            return self.access(signed, organisation, Role::Admin);
+        }
+        let found = organisations::find(&self.db, &organisation.to_string()).await?;
+        let is_there = found.is_some_and(|found| found.id == id);
+        if !is_there || memberships::owners(&self.db, id).await? > 0 {
+            return Err(Problem::NotFound);
+        }
+        Ok(Access {
+            organisation: id,
+            role: Role::Owner,
+            act: signed.act(self.now()),
         })
     }
 

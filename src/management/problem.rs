@@ -10,6 +10,8 @@ use crate::store::StoreError;
 pub enum Problem {
     /// Nobody is signed in, or no longer.
     Unauthenticated,
+    /// The e-mail address or the password is wrong; which one is not told.
+    WrongCredentials,
     /// Signed in, but not allowed this; why not.
     Forbidden(&'static str),
     /// A page of another site asks for it.

@@ -37,9 +37,14 @@ const SET_ROLE: &str =
 const REMOVE: &str = "DELETE FROM memberships WHERE organisation_id = $1 AND user_id = $2";
 const OWNERS: &str =
     "SELECT COUNT(*) FROM memberships WHERE organisation_id = $1 AND role = 'owner'";
+const KNOWN_TO: &str = "SELECT u.id FROM users u WHERE u.email = $2 AND (
+    EXISTS (SELECT 1 FROM users me WHERE me.id = $1 AND me.is_operator)
+    OR EXISTS (SELECT 1 FROM memberships theirs
+        JOIN memberships mine ON mine.organisation_id = theirs.organisation_id
+        WHERE theirs.user_id = u.id AND mine.user_id = $1 AND mine.role IN ('admin', 'owner')))";
 
 pub(super) const STATEMENTS: &[&str] = &[
-    OF_USER, ROLE, ALL, ONE, LOCK, INSERT, SET_ROLE, REMOVE, OWNERS,
+    OF_USER, ROLE, ALL, ONE, KNOWN_TO, LOCK, INSERT, SET_ROLE, REMOVE, OWNERS,
 ];
 
 /// An organisation that someone belongs to.
@@ -99,6 +104,15 @@ pub async fn owners(db: &Db, organisation: OrganisationId) -> Result<i64, StoreE
     Ok(with_pool!(db, |pool| {
         let owners = sqlx::query_scalar(OWNERS).bind(organisation);
         owners.fetch_one(pool).await
+    })?)
+}
+
+/// The user with this e-mail address, in lower case, if `asker` is an operator or manages an
+/// organisation where they are a member.
+pub async fn known_to(db: &Db, asker: UserId, email: &str) -> Result<Option<UserId>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        let known = sqlx::query_scalar(KNOWN_TO).bind(asker).bind(email);
+        known.fetch_optional(pool).await
     })?)
 }
 

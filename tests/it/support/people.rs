@@ -1,12 +1,15 @@
 //! People and management tokens as tests need them: made in the store, proved as a browser or a
 //! script would.
 
+use std::sync::LazyLock;
+
 use http::Method;
 use serde_json::Value;
 use tollgate::domain::role::Role;
 use tollgate::domain::secret::{Secret, TOKEN_PREFIX};
 use tollgate::domain::tenant::{OrganisationId, TokenId, UserId};
 use tollgate::domain::time::{Clock, Timestamp};
+use tollgate::management::passwords;
 use tollgate::store::organisations::{self, Organisation};
 use tollgate::store::sessions::{self, NewSession};
 use tollgate::store::tokens::{self, NewToken};
@@ -15,6 +18,11 @@ use uuid::Uuid;
 
 use super::app::TestApp;
 use super::client::Reply;
+
+/// The password of everybody here.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+static HASH: LazyLock<String> = LazyLock::new(|| passwords::hash(&PASSWORD.into()).unwrap());
 
 /// Someone who asks the management API.
 pub trait Asker {
@@ -85,8 +93,7 @@ impl TestApp {
         let token = tokens::create(self.db(), new, now()).await.unwrap();
         TestToken {
             id: token.id,
-            bearer: format!("Bearer {}", secret.expose()),
-            secret: secret.expose().to_owned(),
+            ..TestToken::of(secret.expose())
         }
     }
 
@@ -121,6 +128,13 @@ impl TestApp {
         opened.read().await
     }
 
+    /// Signs in as a browser does; the answer.
+    pub async fn sign_in_as(&self, email: &str, password: &str, headers: &[(&str, &str)]) -> Reply {
+        let body = serde_json::json!({"email": email, "password": password}).to_string();
+        self.ask_with(&Nobody, Method::POST, "/session", headers, &body)
+            .await
+    }
+
     /// The same for what is read.
     pub async fn look(&self, who: &dyn Asker, path: &str) -> Reply {
         self.ask(who, Method::GET, path, "").await
@@ -131,7 +145,7 @@ impl TestApp {
         let new = NewUser {
             email: &email,
             name: "Test",
-            password: None,
+            password: Some(&HASH),
             is_operator,
         };
         let user = users::create(self.db(), new, place, now()).await.unwrap();
@@ -141,7 +155,7 @@ impl TestApp {
     }
 
     /// The cookie of a new session.
-    pub async fn sign_in(&self, user: &users::User) -> String {
+    async fn sign_in(&self, user: &users::User) -> String {
         let secret = Secret::generate("", |bytes| getrandom::fill(bytes).unwrap());
         let new = NewSession {
             hash: secret.hash(),
@@ -152,6 +166,28 @@ impl TestApp {
         };
         sessions::begin(self.db(), new, now()).await.unwrap();
         format!("{}={}", tollgate::api::COOKIE, secret.expose())
+    }
+}
+
+impl TestToken {
+    /// Whatever has this secret.
+    pub fn of(secret: &str) -> Self {
+        Self {
+            id: TokenId::default(),
+            secret: secret.to_owned(),
+            bearer: format!("Bearer {secret}"),
+        }
+    }
+}
+
+impl Person {
+    /// The same person in another session.
+    pub fn with(&self, cookie: Option<String>) -> Self {
+        Self {
+            id: self.id,
+            email: self.email.clone(),
+            cookie: cookie.unwrap(),
+        }
     }
 }
 
@@ -188,6 +224,12 @@ impl Reply {
         assert_eq!(problem["status"], status);
         assert!(self.header("x-request-id").is_some());
         problem
+    }
+
+    /// What a browser sends from now on, if this answer gave it a session.
+    pub fn cookie(&self) -> Option<String> {
+        let cookie = self.header("set-cookie")?.split(';').next()?;
+        Some(cookie.to_owned()).filter(|cookie| !cookie.ends_with('='))
     }
 
     /// Its JSON, if it is of this status.

@@ -1,0 +1,128 @@
+//! `/orgs/{org}/members`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::Api;
+use super::ids::Ids;
+use super::json::Body;
+use super::list::List;
+use crate::domain::role::Role;
+use crate::domain::tenant::UserId;
+use crate::domain::time::Timestamp;
+use crate::management::{Management, Problem, Signed};
+use crate::store::memberships::Member;
+
+/// Someone who belongs to an organisation.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Member)]
+struct View {
+    /// The user's.
+    id: UserId,
+    email: String,
+    name: String,
+    role: Role,
+    /// When they joined.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[schema(as = NewMember)]
+#[serde(deny_unknown_fields)]
+struct Add {
+    #[schema(required = true)]
+    email: Option<String>,
+    #[schema(required = true)]
+    role: Option<Role>,
+}
+
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[schema(as = MemberPatch)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    #[schema(required = true)]
+    role: Option<Role>,
+}
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list, add))
+        .routes(routes!(update, remove))
+}
+
+/// Everybody, by e-mail address.
+#[utoipa::path(get, path = "/orgs/{org}/members", tag = "members",
+    responses((status = 200, body = List<View>)))]
+async fn list(
+    State(management): State<Arc<Management>>,
+    signed: Signed,
+    Ids(org): Ids<Uuid>,
+) -> Result<Json<List<View>>, Problem> {
+    let access = management.access(&signed, org, Role::Admin)?;
+    let members = management.members(&access).await?;
+    Ok(Json(List::whole(
+        members.into_iter().map(View::from).collect(),
+    )))
+}
+
+/// Makes someone a member whom you manage in another organisation already. Invite anybody else.
+#[utoipa::path(post, path = "/orgs/{org}/members", tag = "members",
+    request_body = Add, responses((status = 201, body = View)))]
+async fn add(
+    State(management): State<Arc<Management>>,
+    signed: Signed,
+    Ids(org): Ids<Uuid>,
+    Body(new): Body<Add>,
+) -> Result<(StatusCode, Json<View>), Problem> {
+    let access = management.access(&signed, org, Role::Admin)?;
+    let added = management.add_member(&access, new.email.as_deref(), new.role);
+    Ok((StatusCode::CREATED, Json(added.await?.into())))
+}
+
+/// Gives a member another role. Their sessions end. Only owners make owners or change them, and the
+/// last owner stays one.
+#[utoipa::path(patch, path = "/orgs/{org}/members/{user}", tag = "members",
+    request_body = Change, responses((status = 200, body = View)))]
+async fn update(
+    State(management): State<Arc<Management>>,
+    signed: Signed,
+    Ids((org, user)): Ids<(Uuid, Uuid)>,
+    Body(change): Body<Change>,
+) -> Result<Json<View>, Problem> {
+    let access = management.access(&signed, org, Role::Admin)?;
+    let changed = management.set_role(&access, user, change.role).await?;
+    Ok(Json(changed.into()))
+}
+
+/// Ends a membership. The member's keys in this organisation are disabled, and their sessions end.
+#[utoipa::path(delete, path = "/orgs/{org}/members/{user}", tag = "members",
+    responses((status = 204)))]
+async fn remove(
+    State(management): State<Arc<Management>>,
+    signed: Signed,
+    Ids((org, user)): Ids<(Uuid, Uuid)>,
+) -> Result<StatusCode, Problem> {
+    let access = management.access(&signed, org, Role::Admin)?;
+    management.remove_member(&access, user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<Member> for View {
+    fn from(member: Member) -> Self {
+        Self {
+            id: member.user_id,
+            email: member.email,
+            name: member.name,
+            role: member.role,
+            created_at: member.created_at,
+        }
+    }
+}

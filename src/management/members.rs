@@ -1,0 +1,74 @@
+//! Who belongs to an organisation.
+
+use uuid::Uuid;
+
+use super::{Access, Faults, Management, Problem};
+use crate::domain::role::Role;
+use crate::domain::tenant::UserId;
+use crate::store::memberships::{self, Member};
+
+impl Management {
+    /// Everybody, by e-mail address.
+    pub async fn members(&self, access: &Access) -> Result<Vec<Member>, Problem> {
+        Ok(memberships::list(&self.db, access.organisation()).await?)
+    }
+
+    /// Makes someone a member whom the person who asks knows already, as an admin of another
+    /// organisation: nobody learns here who else has an account. Others are invited.
+    pub async fn add_member(
+        &self,
+        access: &Access,
+        email: Option<&str>,
+        role: Option<Role>,
+    ) -> Result<Member, Problem> {
+        let mut faults = Faults::default();
+        let email = faults.email("email", email);
+        let role = faults.role(access, role);
+        faults.check()?;
+        let asker = UserId(access.act().author.id().unwrap_or_default());
+        let Some(user) = memberships::known_to(&self.db, asker, &email).await? else {
+            let mut faults = Faults::default();
+            faults.add("email", "nobody you manage elsewhere: send an invitation");
+            faults.check()?;
+            return Err(Problem::Internal);
+        };
+        let (organisation, act) = (access.organisation(), access.act());
+        Ok(memberships::add(&self.db, organisation, user, role, act).await?)
+    }
+
+    /// Gives a member another role.
+    pub async fn set_role(
+        &self,
+        access: &Access,
+        user: Uuid,
+        role: Option<Role>,
+    ) -> Result<Member, Problem> {
+        let mut faults = Faults::default();
+        let role = faults.role(access, role);
+        faults.check()?;
+        let (organisation, user) = (access.organisation(), UserId(user));
+        let (by, act) = (access.role(), access.act());
+        Ok(memberships::set_role(&self.db, organisation, user, role, by, act).await?)
+    }
+
+    /// Ends a membership. The member's keys here are disabled.
+    pub async fn remove_member(&self, access: &Access, user: Uuid) -> Result<(), Problem> {
+        let (organisation, user) = (access.organisation(), UserId(user));
+        let (by, act) = (access.role(), access.act());
+        Ok(memberships::remove(&self.db, organisation, user, by, act).await?)
+    }
+}
+
+impl Faults {
+    /// A role that must be there, and that whoever asks may give.
+    pub(super) fn role(&mut self, access: &Access, role: Option<Role>) -> Role {
+        match role {
+            None => self.add("role", "is required"),
+            Some(role) if !access.role().grants(role) => {
+                self.add("role", "at most your own; only owners make owners");
+            }
+            Some(_) => {}
+        }
+        role.unwrap_or(Role::Viewer)
+    }
+}
