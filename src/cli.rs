@@ -18,7 +18,9 @@ mod print;
 mod project;
 mod serve;
 mod session;
+mod set_up;
 mod usage;
+mod user;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -75,6 +77,9 @@ enum Command {
     /// Create, list, change, rotate and delete keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Create users and let them back in
+    #[command(subcommand)]
+    User(user::Command),
     /// Check the books
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -169,6 +174,7 @@ impl Command {
             Self::Org(command) => command.run(session).await,
             Self::Project(command) => command.run(session).await,
             Self::Key(command) => command.run(session).await,
+            Self::User(command) => command.run(session).await,
             Self::Ledger(command) => command.run(session).await,
             Self::Usage(arguments) => arguments.run(session).await,
             Self::Calls(arguments) => arguments.run(session).await,

@@ -9,6 +9,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::set_up;
 use crate::app::App;
 use crate::config::{Config, ConfigError};
 use crate::domain::time::Clock;
@@ -25,9 +26,10 @@ pub async fn serve(
     }
     let listener = bind(&config).await?;
     let app = App::build(&config, Clock::default()).await?;
-    let catalog = app.catalog();
+    let (catalog, management) = (app.catalog(), app.management());
     tokio::select! {
         ended = run(&config, app, listener) => ended,
+        never = set_up::offer(&management) => match never {},
         Err(failed) = obey_reloads(&catalog, reload) => {
             Err(failed).context("cannot wait for SIGHUP")
         }

@@ -19,6 +19,8 @@ use crate::store::{Db, StoreError, clock};
 pub(super) struct Session {
     pub(super) db: Db,
     pub(super) printer: Printer,
+    /// What links begin with.
+    pub(super) public_url: String,
     clock: Clock,
 }
 
@@ -32,7 +34,13 @@ impl Session {
         db.migrate().await.with_context(help)?;
         let clock = Clock::default();
         clock.correct(clock::offset(&db, &clock).await.with_context(help)?);
-        Ok(Self { db, printer, clock })
+        let public_url = config.server.public_url.clone();
+        Ok(Self {
+            db,
+            printer,
+            public_url,
+            clock,
+        })
     }
 
     pub(super) async fn close(&self) {

@@ -9,6 +9,7 @@ mod serve;
 mod supervised;
 mod tenants;
 mod usage;
+mod users;
 
 use std::process::{Command, Output};
 

@@ -59,6 +59,16 @@ impl Running {
         }
     }
 
+    /// The first line on stderr, which has `words` in it.
+    pub fn whispers(&mut self, words: &str) -> String {
+        let mut line = String::new();
+        let mut stderr = BufReader::new(self.child.stderr.take().unwrap());
+        stderr.read_line(&mut line).unwrap();
+        assert!(line.contains(words), "{line}");
+        self.child.stderr = Some(stderr.into_inner());
+        line
+    }
+
     /// The address it says that it listens on.
     pub fn address(&self) -> String {
         let line = self.says("listening");
