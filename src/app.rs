@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, Api};
 use crate::cache::Callers;
 use crate::config::{Config, Durability};
+use crate::dashboard;
 use crate::domain::time::Clock;
 use crate::gateway::{Capacity, Limiters, Upstream};
 use crate::ledger::Ledger;
@@ -60,7 +61,10 @@ impl App {
         let lifecycle = Arc::new(Lifecycle::default());
         let ledger = Ledger::new(db.clone(), clock.clone(), journal);
         let limiters = Arc::new(Limiters::default());
-        let callers = Callers::new(db.clone(), Arc::clone(&ledger), limiters, config.auth.grace);
+        let callers = {
+            let limiters = Arc::clone(&limiters);
+            Callers::new(db.clone(), Arc::clone(&ledger), limiters, config.auth.grace)
+        };
         let opening = watch::open(db.clone(), clock.clone(), Arc::clone(&ledger), predecessors);
         let background = Background {
             db: db.clone(),
@@ -80,9 +84,10 @@ impl App {
         let metrics = Metrics::new();
         metrics.collect(gauges::of(&lifecycle, &background));
         let gateway = background.gateway(config, &lifecycle, &metrics);
-        let api = manage(config, &background);
+        let api = manage(config, &background, limiters);
         let management = Arc::clone(&api.management);
-        let router = gateway.router().merge(api::router(api));
+        let router = gateway.router().merge(dashboard::site(api.clone()));
+        let router = router.merge(api::router(api));
         Ok(Self {
             server: Server::new(&config.server, router, &lifecycle),
             db,
@@ -151,11 +156,12 @@ impl App {
 }
 
 /// What manages organisations and their keys, and the door to it.
-fn manage(config: &Config, background: &Background) -> Api {
+fn manage(config: &Config, background: &Background, limiters: Arc<Limiters>) -> Api {
     let management = Management {
         db: background.db.clone(),
         clock: background.clock.clone(),
         catalog: Arc::clone(&background.catalog),
+        limiters,
         public_url: config.server.public_url.trim_end_matches('/').to_owned(),
         leaks: Leaks::default(),
         passwords: Passwords::default(),

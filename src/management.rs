@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::domain::time::{Clock, Timestamp};
+use crate::gateway::Limiters;
 use crate::providers::Catalog;
 use crate::store::Db;
 
@@ -28,6 +29,8 @@ mod refusals;
 mod sessions;
 pub mod sign_in;
 mod signed;
+mod standings;
+mod sums;
 mod throttle;
 pub mod tokens;
 
@@ -40,6 +43,8 @@ pub use problem::Problem;
 pub use refusals::Refusals;
 pub use sign_in::{Browser, SignedIn};
 pub use signed::{Origin, Signed};
+pub use standings::{BudgetStanding, RateStanding, Standings};
+pub use sums::Sums;
 pub use throttle::Throttle;
 
 /// See the module.
@@ -50,6 +55,8 @@ pub struct Management {
     pub clock: Clock,
     /// What can be called.
     pub catalog: Arc<Catalog>,
+    /// How far the rate limits of this process are used.
+    pub limiters: Arc<Limiters>,
     /// What people call this installation: its links begin with it. Without a slash at the end.
     pub public_url: String,
     /// How often leaked keys are reported.

@@ -169,3 +169,6 @@ CREATE TABLE idempotency (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (author_id, name)
 );
+
+-- What an organisation looks at first.
+CREATE INDEX last_refusals_organisation ON last_refusals (organisation_id, at);

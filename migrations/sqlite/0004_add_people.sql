@@ -161,3 +161,6 @@ CREATE TABLE idempotency (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (author_id, name)
 ) STRICT, WITHOUT ROWID;
+
+-- What an organisation looks at first.
+CREATE INDEX last_refusals_organisation ON last_refusals (organisation_id, at);

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::management::Problem;
 
 /// The path's identifiers.
-pub(super) struct Ids<T>(pub(super) T);
+pub(crate) struct Ids<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Ids<T> {
     type Rejection = Problem;

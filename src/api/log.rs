@@ -15,7 +15,7 @@ use super::origin::RequestId;
 use crate::management::Problem;
 use axum::response::IntoResponse;
 
-pub(super) async fn log(State(_): State<Api>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn log(State(_): State<Api>, mut request: Request, next: Next) -> Response {
     let (id, began) = (Uuid::now_v7(), Instant::now());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or_else(|| "-".to_owned(), |route| route.as_str().to_owned());

@@ -1,5 +1,6 @@
 //! Problems as answers: RFC 9457, with a stable `code`.
 
+use axum::Extension;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -24,6 +25,13 @@ pub(super) struct Details {
     /// Every faulty field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
+}
+
+/// What an answer says went wrong, beside its JSON: pages say it in their own way.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) code: &'static str,
+    pub(crate) detail: String,
 }
 
 /// A request that HTTP already tells is wrong, or a [`Problem`].
@@ -155,6 +163,10 @@ fn describe(problem: &Problem) -> (StatusCode, &'static str, String) {
 }
 
 fn answer(status: StatusCode, code: &'static str, detail: String, errors: Vec<Fault>) -> Response {
+    let told = Told {
+        code,
+        detail: detail.clone(),
+    };
     let details = Details {
         r#type: "about:blank",
         title: status.canonical_reason().unwrap_or_default(),
@@ -169,5 +181,5 @@ fn answer(status: StatusCode, code: &'static str, detail: String, errors: Vec<Fa
     ];
     // A struct of plain fields always serialises.
     let body = serde_json::to_vec(&details).unwrap_or_default();
-    (status, headers, body).into_response()
+    (status, headers, Extension(told), body).into_response()
 }

@@ -14,14 +14,19 @@ use crate::app::App;
 use crate::config::Config;
 use crate::domain::key::PlainKey;
 use crate::domain::limits::Limits;
+use crate::domain::role::Role;
 use crate::domain::time::{Clock, Timestamp};
 use crate::management::keys::fresh_secret;
+use crate::management::links;
 use crate::sandbox;
 use crate::store::keys::{self, NewKey};
+use crate::store::links::Purpose;
 use crate::store::organisations::{self, Organisation};
+use crate::store::users::{self, NewUser, User};
 use crate::store::{Db, StoreError};
 
 const ORGANISATION: &str = "Demo";
+const OWNER: &str = "dev@localhost";
 
 /// Runs a gateway with a fresh key and a simulated provider. `config` has the data directory of the
 /// try-out already.
@@ -42,13 +47,11 @@ pub async fn dev(mut config: Config) -> anyhow::Result<()> {
         config.simulate_provider(simulated.local_addr()?, &sandbox::MODELS)?;
         beside.spawn(sandbox::serve(simulated, stop));
     }
+    let address = listener.local_addr()?;
+    config.server.public_url = format!("http://{address}");
     let app = App::build(&config, Clock::default()).await?;
-    let key = fresh_key(&config).await?;
-    writeln!(
-        stdout(),
-        "{}",
-        welcome(&config, listener.local_addr()?, &key)
-    )?;
+    let tryout = try_out(&config).await?;
+    writeln!(stdout(), "{}", welcome(&config, address, &tryout))?;
     serve::run(&config, app, listener).await
 }
 
@@ -61,10 +64,45 @@ fn loopback(listen: IpAddr) -> IpAddr {
     }
 }
 
-async fn fresh_key(config: &Config) -> anyhow::Result<PlainKey> {
+/// What there is to try.
+struct TryOut {
+    key: PlainKey,
+    /// Signs in to the dashboard, once.
+    link: String,
+}
+
+async fn try_out(config: &Config) -> anyhow::Result<TryOut> {
     let now = Clock::default().now();
     let db = Db::connect(config.database_url().expose_secret()).await?;
     let organisation = demo(&db, now).await?;
+    let key = fresh_key(&db, &organisation, now).await?;
+    let user = owner(&db, &organisation, now).await?;
+    let (url, purpose) = (&config.server.public_url, Purpose::SignIn);
+    let link = links::issue(&db, url, purpose, Some(&user), now).await;
+    db.close().await;
+    let link = link.map_err(|_| anyhow::anyhow!("no link to the dashboard could be made"))?;
+    Ok(TryOut { key, link })
+}
+
+/// Whoever tries it out: an owner of the organisation who runs the installation too.
+async fn owner(db: &Db, organisation: &Organisation, now: Timestamp) -> Result<User, StoreError> {
+    if let Some(user) = users::find_by_email(db, OWNER).await? {
+        return Ok(user);
+    }
+    let new = NewUser {
+        email: OWNER,
+        name: "Dev",
+        password: None,
+        is_operator: true,
+    };
+    users::create(db, new, Some((organisation.id, Role::Owner)), now).await
+}
+
+async fn fresh_key(
+    db: &Db,
+    organisation: &Organisation,
+    now: Timestamp,
+) -> anyhow::Result<PlainKey> {
     let key = fresh_secret()?;
     let new = NewKey {
         organisation_id: organisation.id,
@@ -74,8 +112,7 @@ async fn fresh_key(config: &Config) -> anyhow::Result<PlainKey> {
         limits: Limits::default(),
         expires_at: None,
     };
-    keys::create(&db, new, &key.hash(), &key.display(), now).await?;
-    db.close().await;
+    keys::create(db, new, &key.hash(), &key.display(), now).await?;
     Ok(key)
 }
 
@@ -86,9 +123,9 @@ async fn demo(db: &Db, now: Timestamp) -> Result<Organisation, StoreError> {
     }
 }
 
-fn welcome(config: &Config, address: SocketAddr, key: &PlainKey) -> String {
+fn welcome(config: &Config, address: SocketAddr, tryout: &TryOut) -> String {
     let base = format!("http://{address}/v1");
-    let key = key.expose();
+    let (key, link) = (tryout.key.expose(), &tryout.link);
     let mut patterns = config
         .providers
         .iter()
@@ -107,6 +144,10 @@ Tollgate is running. Any OpenAI client works with:
 Try it, also with "stream":true:
 
   curl -sN {base}/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{"model":"{model}","messages":[{{"role":"user","content":"Hello!"}}]}}'
+
+The dashboard; this link signs you in once:
+
+  {link}
 
 See what it used:
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Access, Management, Problem};
 use crate::domain::tenant::KeyId;
 use crate::domain::time::Timestamp;
-use crate::store::refusals::{self, RefusalCount, RefusalRow};
+use crate::store::refusals::{self, KeyRefusal, RefusalCount, RefusalRow};
 
 /// Counts go back so far unless something else is asked for.
 const LATELY: Duration = Duration::from_hours(24 * 7);
@@ -36,5 +36,15 @@ impl Management {
             hours: refusals::counts(&self.db, organisation, key, from).await?,
             last: refusals::last(&self.db, organisation, key).await?,
         })
+    }
+
+    /// The latest refusals of all keys that whoever asks may see, newest first.
+    pub async fn latest_refusals(
+        &self,
+        access: &Access,
+        limit: u16,
+    ) -> Result<Vec<KeyRefusal>, Problem> {
+        let (organisation, owner) = (access.organisation(), access.own_only());
+        Ok(refusals::latest(&self.db, organisation, owner, i64::from(limit)).await?)
     }
 }

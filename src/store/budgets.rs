@@ -12,6 +12,10 @@ use crate::domain::quota::{BudgetKey, Period, Unit};
 use crate::domain::tenant::ScopeId;
 use crate::domain::time::Timestamp;
 
+mod uses;
+
+pub use uses::{BudgetUse, uses};
+
 const FIND: &str = "SELECT id, used, amount FROM budgets
     WHERE scope_id = $1 AND unit = $2 AND period = $3 AND period_start = $4";
 const CURRENT: &str = "SELECT id, used, amount, unit, period, period_start FROM budgets
@@ -36,6 +40,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     OPEN,
     ADJUST,
     SET_AMOUNT,
+    uses::USES,
     rollups::OF_ORGANISATION,
     rollups::OF_PROJECT,
     rollups::OF_KEY,

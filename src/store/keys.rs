@@ -34,6 +34,7 @@ macro_rules! select {
 }
 
 mod bulk;
+mod course;
 mod create;
 mod edit;
 mod leak;
@@ -46,6 +47,7 @@ mod standing;
 pub mod uses;
 
 pub use bulk::{Outcome, bulk};
+pub use course::{counts, requests_by_day};
 pub use create::create;
 pub use edit::{delete, rotate, update};
 pub use leak::revoke_leaked;
@@ -71,6 +73,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     owners::ACTIVE,
     uses::INSERT,
     uses::DUE,
+    course::COUNTS,
     BY_ID,
     IN_ORGANISATION,
     ALL,

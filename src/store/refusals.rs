@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use sqlx::{FromRow, QueryBuilder};
+use uuid::Uuid;
 
 use super::batch::{self, Listing};
 use super::{Db, StoreError, rollups};
@@ -26,10 +27,26 @@ const TRIM: &str = "DELETE FROM last_refusals WHERE key_id = $1 AND id <
 const LAST: &str = "SELECT id, at, code, scope, rule, amount, frees_at FROM last_refusals
     WHERE organisation_id = $1 AND key_id = $2 ORDER BY id DESC";
 
+macro_rules! latest {
+    ($own:literal) => {
+        concat!(
+            "SELECT r.key_id, k.name AS key_name, r.id, r.at, r.code, r.scope, r.rule, r.amount,
+                 r.frees_at
+             FROM last_refusals r JOIN keys k ON k.id = r.key_id
+             WHERE r.organisation_id = $1 AND k.deleted_at IS NULL",
+            $own,
+            " ORDER BY r.at DESC LIMIT $2"
+        )
+    };
+}
+
+const LATEST: &str = latest!("");
+const LATEST_OWN: &str = latest!(" AND k.owner_id = $3");
+
 const COUNTS: &str = "SELECT hour, code, count FROM refusals_hourly
     WHERE organisation_id = $1 AND key_id = $2 AND hour >= $3 ORDER BY hour DESC, code";
 
-pub(super) const STATEMENTS: &[&str] = &[TRIM, LAST, COUNTS];
+pub(super) const STATEMENTS: &[&str] = &[TRIM, LAST, LATEST, LATEST_OWN, COUNTS];
 
 /// How many refusals of a key are kept.
 pub const KEPT: usize = 100;
@@ -51,6 +68,18 @@ pub struct RefusalRow {
     pub amount: Option<i64>,
     /// When there is room again, if that is known.
     pub frees_at: Option<Timestamp>,
+}
+
+/// A refused call with the key that made it.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct KeyRefusal {
+    /// The key.
+    pub key_id: KeyId,
+    /// Its name.
+    pub key_name: String,
+    /// The call.
+    #[sqlx(flatten)]
+    pub row: RefusalRow,
 }
 
 /// How many calls of an hour were refused for one reason.
@@ -86,6 +115,23 @@ pub async fn last(
     Ok(with_pool!(db, |pool| {
         let last = sqlx::query_as(LAST).bind(organisation).bind(key);
         last.fetch_all(pool).await
+    })?)
+}
+
+/// The latest refusals of an organisation's keys, or of `owner`'s only, newest first.
+pub async fn latest(
+    db: &Db,
+    organisation: OrganisationId,
+    owner: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<KeyRefusal>, StoreError> {
+    let sql = if owner.is_some() { LATEST_OWN } else { LATEST };
+    Ok(with_pool!(db, |pool| {
+        let latest = sqlx::query_as(sql).bind(organisation).bind(limit);
+        match owner {
+            Some(owner) => latest.bind(owner).fetch_all(pool).await,
+            None => latest.fetch_all(pool).await,
+        }
     })?)
 }
 

@@ -30,7 +30,7 @@ pub struct AuditRow {
     /// From where.
     pub address: String,
     /// What was done, such as `key.rotate`.
-    pub action: &'static str,
+    pub action: String,
     /// To what, by name.
     pub target: String,
     /// What changed: its name, before, after.

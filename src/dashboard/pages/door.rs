@@ -24,6 +24,8 @@ pub struct DoorPage {
 pub enum Door {
     /// By e-mail and password.
     SignIn,
+    /// By a link that works once.
+    Link,
     /// The first operator of a new installation.
     SetUp,
     /// Into an organisation, with a role.
@@ -42,7 +44,7 @@ pub enum Door {
 impl DoorPage {
     fn title(&self) -> &'static str {
         match self.door {
-            Door::SignIn => "Sign in",
+            Door::SignIn | Door::Link => "Sign in",
             Door::SetUp => "Set up Tollgate",
             Door::Invitation { .. } => "Accept the invitation",
             Door::Reset => "Choose a new password",
@@ -53,6 +55,7 @@ impl DoorPage {
     fn submit(&self) -> &'static str {
         match self.door {
             Door::SignIn => "Sign in",
+            Door::Link => "Go on",
             Door::SetUp => "Create the operator",
             Door::Invitation { .. } => "Join",
             Door::Reset => "Save the password",

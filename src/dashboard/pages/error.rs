@@ -13,6 +13,8 @@ pub struct ErrorPage {
     pub status: u16,
     /// The answer's `x-request-id`.
     pub request_id: String,
+    /// What happened, where the status does not say it all.
+    pub detail: String,
     /// Where the way on leads.
     pub back: String,
 }
@@ -21,14 +23,18 @@ impl ErrorPage {
     fn title(&self) -> &'static str {
         match self.status {
             403 => "That is not for your role",
+            400 | 409 | 422 => "That cannot be done",
             404 => "There is nothing here",
             412 => "Someone else was faster",
+            429 => "Too many attempts",
+            503 => "Not at the moment",
             _ => "This went wrong on our side",
         }
     }
 
-    fn text(&self) -> &'static str {
+    fn text(&self) -> &str {
         match self.status {
+            400 | 409 | 422 | 429 | 503 => &self.detail,
             403 => {
                 "Your role here does not allow it, or the form came from another site. Ask an admin of the organisation if you need it."
             }

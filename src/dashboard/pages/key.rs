@@ -164,7 +164,7 @@ pub struct RefusalRow {
     /// When.
     pub at: Time,
     /// The code that the client saw.
-    pub code: &'static str,
+    pub code: String,
     /// The key's page and name, where it is not the key's own page.
     pub key: Option<(String, String)>,
     /// What happened, in a sentence.

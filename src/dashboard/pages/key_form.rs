@@ -1,6 +1,7 @@
 //! The form that creates a key.
 
 use askama::Template;
+use uuid::Uuid;
 
 use crate::dashboard::components::{Field, Icon, LimitFields, ModelPicker};
 use crate::dashboard::frame::Frame;
@@ -15,6 +16,8 @@ pub struct KeyFormPage {
     pub frame: Frame,
     /// Whose key.
     pub organisation: OrganisationId,
+    /// Makes the form's key one key, however often it is sent.
+    pub once: Uuid,
     /// What it is called.
     pub name: Field,
     /// Where it belongs.

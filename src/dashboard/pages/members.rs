@@ -41,8 +41,8 @@ pub struct MemberRow {
     pub role: &'static str,
     /// The viewer may change it.
     pub can_edit: bool,
-    /// When he was last here.
-    pub last_seen: Option<Time>,
+    /// When he joined.
+    pub joined: Time,
 }
 
 /// An invitation that was not accepted yet.

@@ -75,6 +75,11 @@ impl Gates {
         Ok(place)
     }
 
+    /// The calls in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.taken()
+    }
+
     /// How the requests limit stands, if there is one.
     pub fn requests(&self) -> Option<RateStanding> {
         self.requests.standing(RequestGate::standing)

@@ -20,6 +20,11 @@ impl InFlight {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
         entered.ok().map(|_| Place(Arc::clone(self)))
     }
+
+    /// How many places are taken.
+    pub fn taken(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl Drop for Place {

@@ -13,6 +13,7 @@ pub fn pages() -> Vec<Page> {
         let error = ErrorPage {
             status,
             request_id: super::parts::id(9).to_string(),
+            detail: String::new(),
             back: paths::home(),
         };
         pages.push(page(name, format!("/{name}"), &error));

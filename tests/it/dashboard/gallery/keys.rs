@@ -123,6 +123,7 @@ fn form() -> KeyFormPage {
     KeyFormPage {
         frame: frame("Create key", Section::Keys),
         organisation: organisation(),
+        once: id(50),
         name: Field::new("Name", "name")
             .required()
             .hint("For people: where the key is used.")

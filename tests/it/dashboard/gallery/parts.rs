@@ -262,7 +262,7 @@ pub fn refusals(with_key: bool) -> Vec<RefusalRow> {
     vec![
         RefusalRow {
             at: ago(95),
-            code: "rate_limit_exceeded",
+            code: "rate_limit_exceeded".into(),
             key: key("Production"),
             reason: "The key allows 60 requests a minute, and they were used up.".into(),
             rule: Some(("Requests a minute, of the key".into(), "60".into())),
@@ -272,7 +272,7 @@ pub fn refusals(with_key: bool) -> Vec<RefusalRow> {
         },
         RefusalRow {
             at: ago(1_900),
-            code: "insufficient_quota",
+            code: "insufficient_quota".into(),
             key: key(HOSTILE[0]),
             reason: "The call could have cost 18,400 tokens, and only 1,204 of the project's quota were left.".into(),
             rule: Some(("Token quota, of the project".into(), "10,000,000 tokens a month".into())),
@@ -282,7 +282,7 @@ pub fn refusals(with_key: bool) -> Vec<RefusalRow> {
         },
         RefusalRow {
             at: ago(7_300),
-            code: "model_not_found",
+            code: "model_not_found".into(),
             key: key("Nightly evaluation"),
             reason: "This key may not call claude-opus-4-5, or no provider serves it.".into(),
             rule: None,

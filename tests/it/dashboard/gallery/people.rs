@@ -56,7 +56,7 @@ fn members() -> MembersPage {
         email: "someone@acme.example".into(),
         role: ["owner", "admin", "member", "viewer"][usize::try_from(at % 4).unwrap_or(0)],
         can_edit: at > 0,
-        last_seen: (at != 3).then(|| ago(300)),
+        joined: ago(86_400),
     };
     let asked = |email: &str, status| InvitationRow {
         id: id(200),
@@ -147,7 +147,7 @@ fn audit() -> AuditPage {
             HOSTILE[0].into()
         },
         address: "203.0.113.7".into(),
-        action,
+        action: action.to_owned(),
         target: target.into(),
         changes: if action == "key.update" {
             vec![

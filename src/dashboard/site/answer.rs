@@ -1,0 +1,86 @@
+//! Answers: pages, ways on, and what stands where a page cannot be shown.
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::{HeaderValue, Method, StatusCode};
+
+use super::query;
+use crate::api::problem::Told;
+use crate::dashboard::headers::PageHeaders;
+use crate::dashboard::pages::ErrorPage;
+use crate::dashboard::paths;
+use crate::management::Problem;
+
+/// What a handler answers.
+pub(super) type Answer = Result<Response, Problem>;
+
+/// A page.
+pub(super) fn show(page: &impl Template) -> Answer {
+    Ok(Html(render(page)?).into_response())
+}
+
+/// A form again, with what is wrong with it.
+pub(super) fn again(page: &impl Template) -> Answer {
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(render(page)?)).into_response())
+}
+
+/// On to another page, which is got and not posted to.
+pub(super) fn see_other(address: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response()
+}
+
+fn render(page: &impl Template) -> Result<String, Problem> {
+    page.render().map_err(|error| {
+        tracing::error!(%error, "a page cannot be shown");
+        Problem::Internal
+    })
+}
+
+/// Gives every answer its headers, and problems a page. Who is not signed in comes back to what they
+/// wanted to see.
+pub(super) async fn dress(
+    State(headers): State<PageHeaders>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let wanted = (request.method() == Method::GET).then(|| request.uri().to_string());
+    let mut answer = next.run(request).await;
+    if let Some(told) = answer.extensions_mut().remove::<Told>() {
+        answer = explain(told, answer, wanted);
+    }
+    headers.apply(&mut answer);
+    answer
+}
+
+fn explain(told: Told, answer: Response, wanted: Option<String>) -> Response {
+    if told.code == "unauthenticated" {
+        let wanted = wanted.filter(|wanted| *wanted != paths::home());
+        let query: Vec<_> = wanted
+            .iter()
+            .map(|wanted| ("next", wanted.as_str()))
+            .collect();
+        return see_other(&query::address(&paths::sign_in(), query));
+    }
+    let request_id = answer.headers().get("x-request-id");
+    let page = ErrorPage {
+        status: answer.status().as_u16(),
+        request_id: request_id
+            .and_then(|id| id.to_str().ok())
+            .unwrap_or_default()
+            .to_owned(),
+        detail: told.detail,
+        back: paths::home(),
+    };
+    let Ok(html) = page.render() else {
+        return answer;
+    };
+    let (mut parts, _) = answer.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    let html_type = HeaderValue::from_static("text/html; charset=utf-8");
+    parts.headers.insert(CONTENT_TYPE, html_type);
+    Response::from_parts(parts, Body::from(html))
+}

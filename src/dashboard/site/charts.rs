@@ -1,0 +1,162 @@
+//! Usage over time as a chart and as figures.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::query;
+use super::span::Span;
+use crate::dashboard::components::{
+    Change, Chart, ChartKind, Chip, Series, Sparkline, Stat, Unit,
+};
+use crate::dashboard::format::{compact, money, percent};
+use crate::domain::price::parse_nano_usd;
+use crate::domain::time::Timestamp;
+use crate::management::usage::{Totals, UsageReport, UsageView};
+
+/// Groups that are drawn by themselves; the others are one.
+const MOST: usize = 6;
+
+/// What is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    Tokens,
+    Requests,
+    Cost,
+}
+
+impl Measure {
+    const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Tokens, "Tokens", "tokens"),
+        (Self::Requests, "Requests", "requests"),
+        (Self::Cost, "Cost", "cost"),
+    ];
+
+    /// What an address asks for.
+    pub(super) fn of(name: Option<&str>) -> Self {
+        let found = Self::ALL.iter().find(|(_, _, own)| Some(*own) == name);
+        found.map_or(Self::Tokens, |(measure, ..)| *measure)
+    }
+
+    /// Its name for people.
+    pub(super) fn title(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(measure, ..)| *measure == self);
+        found.map_or("", |(_, title, _)| *title)
+    }
+
+    /// The ways to all of them.
+    pub(super) fn chips<'a>(self, path: &str, kept: &[(&'a str, &'a str)]) -> Vec<Chip> {
+        let chip = |(measure, title, name): (Self, &str, &'static str)| Chip {
+            name: title.to_owned(),
+            address: query::address(path, kept.iter().copied().chain([("measure", name)])),
+            count: None,
+            is_on: measure == self,
+        };
+        Self::ALL.map(chip).to_vec()
+    }
+
+    fn value(self, numbers: &Totals) -> i64 {
+        match self {
+            Self::Tokens => numbers.total_tokens,
+            Self::Requests => numbers.requests,
+            Self::Cost => cost(numbers),
+        }
+    }
+
+    fn unit(self) -> Unit {
+        match self {
+            Self::Tokens => Unit::Tokens,
+            Self::Requests => Unit::Requests,
+            Self::Cost => Unit::Usd,
+        }
+    }
+}
+
+/// What it cost, in nano-USD.
+pub(super) fn cost(numbers: &Totals) -> i64 {
+    parse_nano_usd(&numbers.cost_usd).unwrap_or(0)
+}
+
+/// A chart of `rows`, one series a group; the largest are named.
+pub(super) fn chart(
+    rows: &[UsageView],
+    span: &Span,
+    measure: Measure,
+    title: String,
+    kind: ChartKind,
+    name: impl Fn(&UsageView) -> String,
+) -> Chart {
+    let times = span.rows();
+    let mut groups: BTreeMap<String, HashMap<Timestamp, i64>> = BTreeMap::new();
+    for row in rows {
+        let (Some(at), value) = (begin(row), measure.value(&row.numbers)) else { continue };
+        let sum = groups.entry(name(row)).or_default().entry(at).or_default();
+        *sum = sum.saturating_add(value);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, values)| std::cmp::Reverse(values.values().sum::<i64>()));
+    let others = groups.split_off(groups.len().min(MOST));
+    if !others.is_empty() {
+        let mut sums: HashMap<Timestamp, i64> = HashMap::new();
+        for (at, value) in others.into_iter().flat_map(|(_, values)| values) {
+            let sum = sums.entry(at).or_default();
+            *sum = sum.saturating_add(value);
+        }
+        groups.push(("Others".to_owned(), sums));
+    }
+    let series = |(name, values): (String, HashMap<Timestamp, i64>)| Series {
+        name,
+        values: times.iter().map(|at| values.get(at).copied().unwrap_or(0)).collect(),
+    };
+    Chart {
+        id: "usage",
+        title,
+        kind,
+        unit: measure.unit(),
+        row: span.row(),
+        series: groups.into_iter().map(series).collect(),
+        labels: times.iter().map(|at| span.label(*at)).collect(),
+    }
+}
+
+/// Requests, tokens, cost and errors, against the span before.
+pub(super) fn stats(report: &UsageReport, span: &Span) -> Vec<Stat> {
+    let (now, before) = (&report.totals, &report.previous);
+    let times = span.rows();
+    let line = |value: &dyn Fn(&Totals) -> i64, label: &str| {
+        let mut sums: HashMap<Timestamp, i64> = HashMap::new();
+        for row in &report.data {
+            if let Some(at) = begin(row) {
+                *sums.entry(at).or_default() += value(&row.numbers);
+            }
+        }
+        Sparkline {
+            values: times.iter().map(|at| sums.get(at).copied().unwrap_or(0)).collect(),
+            label: format!("{label} in this time"),
+        }
+    };
+    let stat = |label, text: String, value: &dyn Fn(&Totals) -> i64, is_bad| Stat {
+        label,
+        value: text,
+        change: Some(Change {
+            before: value(before),
+            now: value(now),
+            is_bad_when_more: is_bad,
+        }),
+        sparkline: line(value, label),
+    };
+    let rate = |numbers: &Totals| crate::dashboard::format::permille(numbers.errors, numbers.requests);
+    vec![
+        stat("Requests", compact(now.requests), &|numbers| numbers.requests, false),
+        stat("Tokens", compact(now.total_tokens), &|numbers| numbers.total_tokens, false),
+        stat("Cost", money(cost(now)), &cost, false),
+        Stat {
+            sparkline: line(&|numbers| numbers.errors, "Errors"),
+            ..stat("Error rate", percent(now.errors, now.requests), &rate, true)
+        },
+    ]
+}
+
+/// When a row begins.
+fn begin(row: &UsageView) -> Option<Timestamp> {
+    let day = row.day.as_deref();
+    row.hour.or_else(|| Timestamp::parse(&format!("{}T00:00:00Z", day?)))
+}

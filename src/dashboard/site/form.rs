@@ -1,0 +1,59 @@
+//! What a form sends.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+
+use crate::management::{Faults, Problem};
+
+/// The fields of a form, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Form {
+    pairs: Vec<(String, String)>,
+    bytes: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Ok(bytes) = Bytes::from_request(request, state).await else {
+            let mut faults = Faults::default();
+            faults.add("", "the form is too large");
+            faults.check()?;
+            return Err(Problem::Internal);
+        };
+        let pairs = form_urlencoded::parse(&bytes).into_owned().collect();
+        Ok(Self { pairs, bytes })
+    }
+}
+
+impl Form {
+    /// What `name` holds, if it was sent.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.pairs.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// What `name` holds, without space around it, if that is anything.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+    }
+
+    /// What `name` holds, to be shown again.
+    pub(super) fn echo(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().to_owned()
+    }
+
+    /// All that `name` holds.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let pairs = self.pairs.iter().filter(move |(own, _)| own == name);
+        pairs.map(|(_, value)| value.as_str())
+    }
+
+    /// All of it, as it came.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}

@@ -1,0 +1,147 @@
+//! Limits as a form's fields, and back.
+
+use super::form::Form;
+use super::mistakes::Mistakes;
+use crate::dashboard::components::LimitFields;
+use crate::domain::limits::{
+    LARGEST_AMOUNT, LARGEST_BUDGET, Limits, MoneyBudget, TokenQuota, TokenUnit,
+};
+use crate::domain::price::{format_usd, parse_nano_usd};
+use crate::domain::quota::Period;
+use crate::management::Faults;
+
+/// `limits`, to be edited.
+pub(super) fn fill(limits: &Limits) -> LimitFields {
+    let mut fields = LimitFields::default();
+    if let Some(quota) = limits.quota {
+        fields.quota.value = quota.amount.to_string();
+        fields.quota_period.value = name(quota.period).to_owned();
+    }
+    if let Some(budget) = limits.budget {
+        fields.budget.value = format_usd(budget.amount_nano);
+        fields.budget_period.value = name(budget.period).to_owned();
+    }
+    for (field, rate) in fields.rates.iter_mut().zip(rates(limits)) {
+        field.value = rate.map(|rate| rate.to_string()).unwrap_or_default();
+    }
+    fields
+}
+
+/// What was filled in, with what is wrong with it.
+pub(super) fn echo(form: &Form, mistakes: &Mistakes) -> LimitFields {
+    let mut fields = LimitFields::default();
+    let [one, two, three, four] = &mut fields.rates;
+    let named = [
+        (&mut fields.quota, "limits.quota"),
+        (&mut fields.budget, "limits.budget"),
+        (one, "limits.requests_per_minute"),
+        (two, "limits.tokens_per_minute"),
+        (three, "limits.requests_per_day"),
+        (four, "limits.concurrency"),
+    ];
+    for (field, path) in named {
+        field.value = form.echo(field.name);
+        field.error = mistakes.at(path);
+    }
+    for period in [&mut fields.quota_period, &mut fields.budget_period] {
+        period.value = form.echo(period.name);
+    }
+    fields
+}
+
+/// What was filled in.
+pub(super) fn read(form: &Form, faults: &mut Faults) -> Limits {
+    let mut rate = |name: &str| {
+        let text = digits(form.text(name)?);
+        let number = text.parse::<u32>();
+        if number.is_err() {
+            faults.add(
+                format!("limits.{name}"),
+                "a whole number up to 4,294,967,295, or nothing",
+            );
+        }
+        number.ok()
+    };
+    Limits {
+        requests_per_minute: rate("requests_per_minute"),
+        tokens_per_minute: rate("tokens_per_minute"),
+        requests_per_day: rate("requests_per_day"),
+        concurrency: rate("concurrency"),
+        quota: quota(form, faults),
+        budget: budget(form, faults),
+    }
+}
+
+fn quota(form: &Form, faults: &mut Faults) -> Option<TokenQuota> {
+    let amount = digits(form.text("quota")?).parse::<i64>().ok();
+    let amount = amount.filter(|amount| (0..=LARGEST_AMOUNT).contains(amount));
+    if amount.is_none() {
+        faults.add("limits.quota", "a whole number of tokens, or nothing");
+    }
+    Some(TokenQuota {
+        unit: TokenUnit::Tokens,
+        amount: amount?,
+        period: period(form, "quota_period"),
+    })
+}
+
+fn budget(form: &Form, faults: &mut Faults) -> Option<MoneyBudget> {
+    let text = digits(form.text("budget")?.trim_start_matches('$'));
+    let amount = parse_nano_usd(&text).ok();
+    let amount = amount.filter(|amount| *amount <= LARGEST_BUDGET);
+    if amount.is_none() {
+        faults.add(
+            "limits.budget",
+            "an amount of US dollars such as 25.00, or nothing",
+        );
+    }
+    Some(MoneyBudget {
+        amount_nano: amount?,
+        period: period(form, "budget_period"),
+    })
+}
+
+/// Without what people put between thousands.
+fn digits(text: &str) -> String {
+    text.chars()
+        .filter(|c| !matches!(c, ',' | '_' | ' ' | '\u{a0}'))
+        .collect()
+}
+
+fn period(form: &Form, field: &str) -> Period {
+    match form.text(field) {
+        Some("day") => Period::Day,
+        Some("week") => Period::Week,
+        Some("none") => Period::None,
+        _ => Period::Month,
+    }
+}
+
+fn name(period: Period) -> &'static str {
+    match period {
+        Period::None => "none",
+        Period::Day => "day",
+        Period::Week => "week",
+        Period::Month => "month",
+    }
+}
+
+/// ` a month`, to stand behind an amount.
+pub(super) fn per(period: Period) -> &'static str {
+    match period {
+        Period::None => " in total",
+        Period::Day => " a day",
+        Period::Week => " a week",
+        Period::Month => " a month",
+    }
+}
+
+/// In the order of the form.
+fn rates(limits: &Limits) -> [Option<u32>; 4] {
+    [
+        limits.requests_per_minute,
+        limits.tokens_per_minute,
+        limits.requests_per_day,
+        limits.concurrency,
+    ]
+}

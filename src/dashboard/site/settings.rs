@@ -1,0 +1,74 @@
+//! An organisation's name, and what the operator allows it.
+
+use axum::Router;
+use axum::routing::get;
+use uuid::Uuid;
+
+use super::answer::{Answer, again, see_other, show};
+use super::form::Form;
+use super::mistakes::Mistakes;
+use super::visitor::Visitor;
+use super::{bars, query};
+use crate::api::Api;
+use crate::api::ids::Ids;
+use crate::dashboard::components::Field;
+use crate::dashboard::frame::Section;
+use crate::dashboard::pages::SettingsPage;
+use crate::dashboard::paths;
+use crate::domain::role::Role;
+use crate::management::{Access, Problem};
+use crate::store::organisations::OrganisationPatch;
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new().route(paths::SETTINGS, get(settings).post(save))
+}
+
+async fn settings(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
+    let access = visitor.enter(org, Role::Viewer)?;
+    show(&page(&visitor, &access, None, &Mistakes::default()).await?)
+}
+
+async fn save(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
+    let access = visitor.enter(org, Role::Owner)?;
+    let patch = OrganisationPatch {
+        name: Some(form.echo("name")),
+        ..OrganisationPatch::default()
+    };
+    let management = &visitor.management;
+    match management
+        .update_organisation(&visitor.signed, org, patch)
+        .await
+    {
+        Ok(_) => {
+            let path = paths::settings(access.organisation());
+            Ok(see_other(&query::address(&path, [("done", "saved")])))
+        }
+        Err(problem) => {
+            let mistakes = Mistakes::of(problem)?;
+            again(&page(&visitor, &access, Some(&form), &mistakes).await?)
+        }
+    }
+}
+
+async fn page(
+    visitor: &Visitor,
+    access: &Access,
+    form: Option<&Form>,
+    mistakes: &Mistakes,
+) -> Result<SettingsPage, Problem> {
+    let organisation = visitor.management.own_organisation(access).await?;
+    let standings = visitor
+        .management
+        .organisation_standings(&organisation)
+        .await?;
+    let name = form.map_or(organisation.name.clone(), |form| form.echo("name"));
+    let name = Field::new("Name", "name").required().value(name);
+    Ok(SettingsPage {
+        frame: visitor.frame("Settings", Section::Settings, access),
+        organisation: access.organisation(),
+        can_write: access.role() >= Role::Owner,
+        name: mistakes.mark(name, "name"),
+        budgets: bars::all(&standings),
+        limits: bars::others(&organisation.limits),
+    })
+}
