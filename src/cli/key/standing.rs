@@ -1,5 +1,4 @@
-//! How a key's budgets stand, as they are printed; what running calls hold is known to the gateway
-//! alone.
+//! How a key's budgets stand, as they are printed.
 
 use serde::Serialize;
 
@@ -9,7 +8,8 @@ use crate::domain::price::format_usd;
 use crate::domain::quota::{BudgetKey, BudgetLimit, Unit};
 use crate::domain::tenant::{KeyId, ScopeId};
 use crate::domain::time::Timestamp;
-use crate::store::budgets;
+use crate::store::budgets::{self, BudgetRow};
+use crate::store::leases;
 
 /// A quota, in tokens.
 #[derive(Serialize)]
@@ -32,6 +32,7 @@ pub(super) struct BudgetState {
 /// A limit with what is used of it.
 struct Standing {
     used: i64,
+    held: i64,
     remaining: i64,
     resets_at: Option<Timestamp>,
 }
@@ -47,7 +48,7 @@ impl QuotaState {
         let standing = Standing::read(session, key, limits, Unit::Tokens, now).await?;
         Ok(standing.map(|standing| Self {
             used: standing.used,
-            held: 0,
+            held: standing.held,
             remaining: standing.remaining,
             resets_at: standing.resets_at,
         }))
@@ -65,7 +66,7 @@ impl BudgetState {
         let standing = Standing::read(session, key, limits, Unit::NanoUsd, now).await?;
         Ok(standing.map(|standing| Self {
             used_usd: format_usd(standing.used),
-            held_usd: format_usd(0),
+            held_usd: format_usd(standing.held),
             remaining_usd: format_usd(standing.remaining),
             resets_at: standing.resets_at,
         }))
@@ -83,21 +84,24 @@ impl Standing {
         let Some(limit) = limits.budgets().find(|limit| limit.unit == unit) else {
             return Ok(None);
         };
-        let used = used(session, key, &limit, now).await?;
+        let BudgetRow { id, used } = row(session, key, &limit, now).await?;
+        let held = leases::held(&session.db, id).await?;
+        let taken = used.saturating_add(held);
         Ok(Some(Self {
             used,
-            remaining: limit.amount.saturating_sub(used).max(0),
+            held,
+            remaining: limit.amount.saturating_sub(taken).max(0),
             resets_at: limit.period.end(now),
         }))
     }
 }
 
-async fn used(
+async fn row(
     session: &Session,
     key: KeyId,
     limit: &BudgetLimit,
     now: Timestamp,
-) -> anyhow::Result<i64> {
+) -> anyhow::Result<BudgetRow> {
     let budget = BudgetKey {
         scope: ScopeId::Key(key),
         unit: limit.unit,
@@ -106,9 +110,9 @@ async fn used(
     };
     let rows = budgets::current(&session.db, budget.scope, now).await?;
     if let Some((_, row, _)) = rows.iter().find(|(found, ..)| *found == budget) {
-        return Ok(row.used);
+        return Ok(*row);
     }
     // A new row begins with what was used before there was a limit: only opening it tells.
     let opened = budgets::open(&session.db, &budget, Some(limit.amount), now);
-    Ok(opened.await?.used)
+    Ok(opened.await?)
 }
