@@ -188,14 +188,26 @@ impl Ledger {
         killpoint::reach(Killpoint::Synced);
         let events: Vec<Event<'_>> = leaving.calls.iter().map(event).collect();
         let returns: Vec<_> = leaving.returns.values().map(|(back, _)| *back).collect();
+        let held = self.held(leaving.charged.keys());
         let batch = events::Batch {
             events: &events,
             returns: &returns,
+            held: &held,
         };
         let booking = timeout(PATIENCE, self.booker.book(batch)).await;
         booking.map_err(|late| StoreError::unavailable(&late))??;
         killpoint::reach(Killpoint::Booked);
         Ok(())
+    }
+
+    /// What running calls hold of the leases of `rows`.
+    fn held<'a>(&self, rows: impl Iterator<Item = &'a Uuid>) -> Vec<(Uuid, i64)> {
+        let budgets = self.budgets.lock();
+        let held = rows.filter_map(|row| {
+            let slice = budgets.get(row)?.slice();
+            Some((slice.lease(), slice.held()))
+        });
+        held.collect()
     }
 
     /// The store has all of `leaving`.

@@ -165,6 +165,12 @@ impl Plan {
                 vain: SmallVec::new(),
             };
         }
+        // Another budget may keep the cap below this one's own floor.
+        let idle_cap = budgets.clone().map(|budget| budget.slice().idle_cap(need));
+        let least = Need {
+            cap: idle_cap.min().unwrap_or(need.cap),
+            ..*need
+        };
         let (mut wants, mut vain) = (Wants::new(), SmallVec::new());
         for budget in budgets {
             let slice = budget.slice();
@@ -173,7 +179,7 @@ impl Plan {
                 continue;
             };
             if slice.was_seen(since) && slice.free() < shortfall {
-                vain.push((slice.verdict(need), Arc::clone(budget)));
+                vain.push((slice.verdict(&least), Arc::clone(budget)));
             }
             wants.push(Want::new(budget, shortfall));
         }

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use super::journal::{Disk, Durability, Local, Options};
 use super::*;
 use crate::domain::key::SecretHash;
-use crate::domain::limits::Limits;
+use crate::domain::limits::{Limits, TokenQuota, TokenUnit};
+use crate::domain::quota::Period;
 use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId, ScopeId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Ending, Source, Usage};
@@ -149,6 +150,17 @@ fn a_day(requests: u32) -> Limits {
     }
 }
 
+fn tokens(amount: i64) -> Limits {
+    Limits {
+        quota: Some(TokenQuota {
+            unit: TokenUnit::Tokens,
+            amount,
+            period: Period::None,
+        }),
+        ..Limits::default()
+    }
+}
+
 fn reported(total: i64) -> Ending {
     let usage = Usage {
         input: total,
@@ -216,6 +228,29 @@ async fn a_call_draws_from_all_budgets_or_from_none() {
     };
     assert_eq!(budget.row, narrow.budgets()[0].row);
     assert_eq!(used_and_held(&wide), (0, 0));
+}
+
+/// The large budget alone would not go below 1000 output tokens; the small one makes do with 300.
+#[tokio::test]
+async fn a_call_that_another_budget_keeps_small_is_refused_only_while_its_room_is_held() {
+    let running = Running::start(Durability::Process).await;
+    let (large, small) = (
+        running.cover(tokens(64_000)).await,
+        running.cover(tokens(600)).await,
+    );
+    let used = running.sent(&need(63_600, 0), &large).await;
+    drop(used.settle(reported(63_600), Report::default()));
+    let rest = running.sent(&need(400, 0), &large).await;
+    let both = [Arc::clone(&large), small];
+    let open_ended = need(100, 16_384);
+    let refused = running.ledger.reserve(&open_ended, &both).await;
+    assert!(matches!(refused, Err(Shortage::Held(_))));
+    let alone = running.ledger.reserve(&open_ended, &both[..1]).await;
+    assert!(matches!(alone, Err(Shortage::Exhausted(_))));
+    drop(rest.settle(Ending::Refused, Report::default()));
+    let room = running.ledger.reserve(&open_ended, &both).await;
+    assert_eq!(room.map(|room| room.cap).ok(), Some(300));
+    running.stop().await;
 }
 
 #[tokio::test]

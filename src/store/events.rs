@@ -152,6 +152,8 @@ pub struct Batch<'a> {
     pub events: &'a [Event<'a>],
     /// Room that its owner gives back, after the events that spent from the same leases.
     pub returns: &'a [Return],
+    /// What running calls hold of leases that the events spent from.
+    pub held: &'a [(Uuid, i64)],
 }
 
 impl Event<'_> {
@@ -175,7 +177,7 @@ impl<'a> Batch<'a> {
     pub fn of(events: &'a [Event<'a>]) -> Self {
         Self {
             events,
-            returns: &[],
+            ..Self::default()
         }
     }
 }
@@ -198,24 +200,20 @@ impl Booker {
         if rows.is_empty() && batch.returns.is_empty() {
             return Ok(0);
         }
-        retried(|| self.book_rows(&rows, batch.returns)).await
+        retried(|| self.book_rows(&rows, batch)).await
     }
 
     /// All events are new unless a booking is repeated: having their ids sent back one by one would
     /// cost several times what writing them does.
-    async fn book_rows(
-        &self,
-        rows: &[&Event<'_>],
-        returns: &[Return],
-    ) -> Result<usize, StoreError> {
-        if self.book_all(rows, returns).await? {
+    async fn book_rows(&self, rows: &[&Event<'_>], batch: Batch<'_>) -> Result<usize, StoreError> {
+        if self.book_all(rows, batch).await? {
             return Ok(rows.len());
         }
-        self.book_new(rows.to_vec(), returns).await
+        self.book_new(rows.to_vec(), batch).await
     }
 
     /// Books `rows` if all of them are new.
-    async fn book_all(&self, rows: &[&Event<'_>], returns: &[Return]) -> Result<bool, StoreError> {
+    async fn book_all(&self, rows: &[&Event<'_>], batch: Batch<'_>) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
         let kinds = self.kinds.find(&mut tx, rows).await?;
         let numbered: Vec<_> = rows.iter().copied().zip(kinds.numbers()).collect();
@@ -224,7 +222,7 @@ impl Booker {
         });
         let are_new = usize::try_from(inserted) == Ok(rows.len());
         if are_new {
-            self.count(&mut tx, rows, returns).await?;
+            self.count(&mut tx, rows, batch).await?;
             killpoint::reach(Killpoint::Booking);
             tx.commit().await?;
             self.kinds.remember(kinds);
@@ -236,7 +234,7 @@ impl Booker {
     async fn book_new(
         &self,
         mut rows: Vec<&Event<'_>>,
-        returns: &[Return],
+        batch: Batch<'_>,
     ) -> Result<usize, StoreError> {
         let mut tx = self.db.begin().await?;
         let kinds = self.kinds.find(&mut tx, &rows).await?;
@@ -253,7 +251,7 @@ impl Booker {
             inserted.extend(ids.into_iter().map(|(id,)| id));
         }
         rows.retain(|event| inserted.contains(&event.id));
-        self.count(&mut tx, &rows, returns).await?;
+        self.count(&mut tx, &rows, batch).await?;
         killpoint::reach(Killpoint::Booking);
         tx.commit().await?;
         self.kinds.remember(kinds);
@@ -265,9 +263,9 @@ impl Booker {
         &self,
         tx: &mut Tx,
         rows: &[&Event<'_>],
-        returns: &[Return],
+        batch: Batch<'_>,
     ) -> Result<(), StoreError> {
-        leases::spend(tx, rows, returns).await?;
+        leases::spend(tx, rows, batch).await?;
         rollups::add(tx, rows, &self.names).await?;
         count_secrets(tx, rows).await
     }

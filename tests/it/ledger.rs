@@ -3,6 +3,8 @@
 
 mod books;
 mod calls;
+mod departures;
+mod edits;
 mod full;
 mod journals;
 #[cfg(debug_assertions)]
@@ -13,6 +15,7 @@ mod load;
 mod lost;
 mod persistent;
 mod quotas;
+mod restored;
 mod site;
 mod store_away;
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Slice;
-use crate::domain::quota::Need;
+use crate::domain::quota::{Need, Standing};
 
 /// Why a call finds no room, after the store was asked; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +26,7 @@ impl Slice {
             return Verdict::Soon;
         };
         let most = self.used();
-        let least = most.saturating_sub(self.seen.doubt);
-        if need.is_hopeless(self.unit, amount, least) {
+        if need.is_hopeless(self.unit, amount, self.least_used()) {
             return Verdict::Hopeless;
         }
         let is_returning = self.lease.returning() > 0;
@@ -39,6 +38,24 @@ impl Slice {
         } else {
             Verdict::Held
         }
+    }
+
+    /// The output cap that `need` would get here if all that is held came back unused.
+    pub(in crate::ledger) fn idle_cap(&self, need: &Need) -> i64 {
+        let Some(amount) = self.amount else {
+            return need.cap;
+        };
+        need.cap_within(&Standing {
+            unit: self.unit,
+            amount,
+            left: amount.saturating_sub(self.least_used()).max(0),
+            open: 0,
+        })
+    }
+
+    /// What is used for sure: what is on its way may be in what was read already.
+    fn least_used(&self) -> i64 {
+        self.used().saturating_sub(self.seen.doubt)
     }
 
     /// What other processes that are alive may have, held or idle.

@@ -2,16 +2,15 @@
 //! by sums and without reading rows, because a batch may name as many budgets as it has events;
 //! only leases that were closed are looked at one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::Return;
 use super::claim::claim;
 use super::take_back::{budgets_of, take_back};
 use crate::store::StoreError;
 use crate::store::batch::{self, Listing};
-use crate::store::events::Event;
+use crate::store::events::{Batch, Event};
 use crate::store::transaction::Tx;
 
 /// What a lease gives up: the smaller of what is charged and what is left.
@@ -42,16 +41,17 @@ static CHARGE_BUDGETS: Listing = Listing::new(
     3,
     ") AS v) AS d WHERE budgets.id = d.id",
 );
-/// Rows of budget, charge and lease; each lease of a budget once.
+/// Rows of budget, charge, lease and what is held of it, where that is known; each lease of a budget
+/// once.
 static CHARGE_LEASES: Listing = Listing::new(
     concat!(
         "UPDATE leases SET charged = CASE WHEN charged > 9223372036854775807 - d.column2
                 THEN 9223372036854775807 ELSE charged + d.column2 END,
-            remaining = remaining - ",
+            held = COALESCE(d.column4, held), remaining = remaining - ",
         released!("d.column2"),
         " FROM (VALUES "
     ),
-    3,
+    4,
     ") AS d WHERE id = d.column3 AND budget_id = d.column1 AND state <> 'closed'",
 );
 static LOCK_LEASES: Listing =
@@ -67,12 +67,15 @@ pub(super) struct Charge {
     pub(super) amount: i64,
 }
 
-/// Charges `events`, which are new, to the budgets they name, and takes back `returns`.
+/// Charges `events`, those of `batch` that are new, to the budgets they name, notes what is held of
+/// their leases by now, and takes back what the batch gives back.
 pub(in crate::store) async fn spend(
     tx: &mut Tx,
     events: &[&Event<'_>],
-    returns: &[Return],
+    batch: Batch<'_>,
 ) -> Result<(), StoreError> {
+    let returns = batch.returns;
+    let held: HashMap<Uuid, i64> = batch.held.iter().copied().collect();
     let mut charges = sums(events);
     let leases = charges.iter().filter_map(|charge| charge.lease);
     let leases = leases.chain(returns.iter().map(|row| row.lease));
@@ -83,7 +86,7 @@ pub(in crate::store) async fn spend(
     let at = events.iter().map(|event| event.at).max();
     claim(tx, &mut charges, at.unwrap_or_default()).await?;
     while !charges.is_empty() {
-        charges = charge_budgets_once(tx, charges).await?;
+        charges = charge_budgets_once(tx, charges, &held).await?;
     }
     take_back(tx, returns).await
 }
@@ -106,11 +109,17 @@ fn sums(events: &[&Event<'_>]) -> Vec<Charge> {
 }
 
 /// Books the first of the charges of each budget, and answers the others.
-async fn charge_budgets_once(tx: &mut Tx, charges: Vec<Charge>) -> Result<Vec<Charge>, StoreError> {
+async fn charge_budgets_once(
+    tx: &mut Tx,
+    charges: Vec<Charge>,
+    held: &HashMap<Uuid, i64>,
+) -> Result<Vec<Charge>, StoreError> {
     let mut last = None;
     let is_first = |charge: &Charge| last.replace(charge.budget) != Some(charge.budget);
     let (first, others): (Vec<_>, Vec<_>) = charges.into_iter().partition(is_first);
-    let booked = charge(tx, &CHARGE_BUDGETS, &first).await?;
+    let booked = write_rows!(&mut *tx, CHARGE_BUDGETS, &first, |charge, row| {
+        charge.bind(row.budget).bind(row.amount).bind(row.lease)
+    });
     if usize::try_from(booked) != Ok(first.len()) {
         tracing::error!(
             ledger.named = first.len(),
@@ -118,18 +127,13 @@ async fn charge_budgets_once(tx: &mut Tx, charges: Vec<Charge>) -> Result<Vec<Ch
             "events name budgets that do not exist"
         );
     }
-    let leased: Vec<_> = first
-        .into_iter()
-        .filter(|row| row.lease.is_some())
-        .collect();
-    charge(tx, &CHARGE_LEASES, &leased).await?;
+    let leased = first.into_iter().filter_map(|row| Some((row, row.lease?)));
+    let leased: Vec<_> = leased.collect();
+    write_rows!(tx, CHARGE_LEASES, &leased, |charge, (row, lease)| {
+        charge.bind(row.budget).bind(row.amount);
+        charge.bind(*lease).bind(held.get(lease).copied())
+    });
     Ok(others)
-}
-
-async fn charge(tx: &mut Tx, listing: &Listing, charges: &[Charge]) -> Result<u64, StoreError> {
-    Ok(write_rows!(tx, listing, charges, |charge, row| {
-        charge.bind(row.budget).bind(row.amount).bind(row.lease)
-    }))
 }
 
 fn sorted(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio_util::task::TaskTracker;
 
 use super::calls;
-use super::load::{Clients, Load};
+use super::load::{Clients, Load, random};
 use super::site::{Key, Machine, ORGANISATION, Process, Site};
 use super::{few_or_many, until};
 use crate::provider::Provider;
@@ -34,11 +34,6 @@ impl Site {
         let day = ["--quota-period", "day", "--rpd", "4000000000"];
         self.key(&[&["--quota", PLENTY], &day[..]].concat())
     }
-}
-
-/// Up to `most`.
-pub fn random(most: Duration) -> Duration {
-    most.mul_f64(f64::from(getrandom::u32().unwrap()) / f64::from(u32::MAX))
 }
 
 async fn kills_at_any_moment_lose_no_call_and_count_none_twice(database: TestDb) {

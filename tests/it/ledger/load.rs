@@ -33,6 +33,11 @@ pub struct Clients {
     is_over: Arc<AtomicBool>,
 }
 
+/// Up to `most`.
+pub fn random(most: Duration) -> Duration {
+    most.mul_f64(f64::from(getrandom::u32().unwrap()) / f64::from(u32::MAX))
+}
+
 impl Load {
     /// `count` clients call `process`.
     pub fn on(&self, process: &Process, key: &Key, count: usize) -> Clients {
@@ -67,6 +72,12 @@ impl Load {
         let made = calls::make(client, secret, number).await;
         self.0.made.lock().unwrap().push(made.clone());
         made
+    }
+
+    /// How many calls were served to their end.
+    pub fn served(&self) -> usize {
+        let made = self.0.made.lock().unwrap();
+        made.iter().filter(|made| made.usage.is_some()).count()
     }
 
     /// All calls so far.

@@ -67,11 +67,7 @@ impl Site {
 
     /// As many processes as the engine takes.
     async fn processes(&self) -> Vec<Process> {
-        let count = if self.database.url.starts_with("sqlite") {
-            1
-        } else {
-            3
-        };
+        let count = if self.database.is_postgres() { 3 } else { 1 };
         let mut processes = Vec::new();
         for _ in 0..count {
             processes.push(self.machine().serve().await);

@@ -30,6 +30,11 @@ impl Busy {
         let machines: Vec<Machine> = (0..3).map(|_| site.machine()).collect();
         let processes = join_all(machines.iter().map(Machine::serve)).await;
         let load = Load::default();
+        // Each has room from now on.
+        for process in &processes {
+            let served = load.call(&process.client, &key.secret).await;
+            assert!(served.usage.is_some(), "{served:?}");
+        }
         let clients = |process| load.on(process, &key, 3);
         let clients = processes.iter().map(clients).collect();
         let busy = Self {
@@ -75,21 +80,14 @@ impl Busy {
     }
 }
 
-/// Does `damage` to the way to Postgres for a while.
-async fn is_survived(what: &str, damage: impl Fn(&Proxy)) {
-    let mut database = TestDb::postgres().await;
-    let proxy = Proxy::before(&mut database).await;
-    let busy = Busy::on(database).await;
+/// Does `damage` for a while, and then makes it good.
+async fn is_survived(what: &str, busy: Busy, damage: impl FnOnce(), mend: impl FnOnce()) {
     let away = Instant::now();
-    damage(&proxy);
-    tokio::time::sleep(Duration::from_secs(if few_or_many(0, 1) > 0 {
-        60
-    } else {
-        5
-    }))
-    .await;
+    damage();
+    let outage = Duration::from_secs(if few_or_many(0, 1) > 0 { 60 } else { 5 });
+    tokio::time::sleep(outage).await;
     busy.assert_served(away, Instant::now());
-    proxy.open();
+    mend();
     busy.work(100).await;
     let calm = Instant::now();
     busy.work(100).await;
@@ -97,14 +95,31 @@ async fn is_survived(what: &str, damage: impl Fn(&Proxy)) {
     busy.finish(what).await;
 }
 
+async fn behind_a_proxy() -> (Proxy, Busy) {
+    let mut database = TestDb::postgres().await;
+    let proxy = Proxy::before(&mut database).await;
+    (proxy, Busy::on(database).await)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_connection_to_the_store_costs_no_call() {
-    is_survived("cut", Proxy::cut).await;
+    let (proxy, busy) = behind_a_proxy().await;
+    is_survived("cut", busy, || proxy.cut(), || proxy.open()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_to_the_store_that_hang_for_ever_cost_no_call() {
-    is_survived("stranded", Proxy::strand).await;
+    let (proxy, busy) = behind_a_proxy().await;
+    is_survived("stranded", busy, || proxy.strand(), || proxy.open()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_is_stopped_for_a_while_costs_no_call() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let busy = Busy::on(TestDb::on(&server.url()).await).await;
+    is_survived("stopped", busy, || server.stop(), || server.resume()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

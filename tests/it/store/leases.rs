@@ -26,6 +26,7 @@ on_both_engines!(
     many_asks_are_answered_in_their_order,
     a_missed_answer_is_found_in_the_next,
     events_take_from_their_lease_and_what_is_charged_beyond_it_from_the_budget,
+    what_is_held_is_noted_with_the_events_that_spent_from_the_lease,
     room_comes_back_once_however_often_it_is_said,
     a_later_life_fences_the_earlier_ones_but_not_their_events,
     a_lease_serves_only_its_holder_and_budget,
@@ -100,6 +101,7 @@ impl Books {
         let batch = Batch {
             events: &[],
             returns: &returns,
+            ..Batch::default()
         };
         events::book(self.db(), batch).await.unwrap();
     }
@@ -255,6 +257,30 @@ async fn events_take_from_their_lease_and_what_is_charged_beyond_it_from_the_bud
     );
 }
 
+async fn what_is_held_is_noted_with_the_events_that_spent_from_the_lease(test: TestDb) {
+    let books = Books::new(test).await;
+    let (one, other) = (books.process().await, books.process().await);
+    for process in [&one, &other] {
+        books.ask(process, 100).await;
+    }
+    let held = async || leases::held(books.db(), books.budget).await.unwrap();
+    for (process, in_flight, sum) in [(&one, 60, 60), (&other, 30, 90), (&one, 5, 35)] {
+        let batch = Batch {
+            events: &[books.call(Some(process.lease), 10)],
+            held: &[(process.lease, in_flight)],
+            ..Batch::default()
+        };
+        events::book(books.db(), batch).await.unwrap();
+        assert_eq!(held().await, sum);
+    }
+    books.book(&[books.call(Some(one.lease), 1)]).await;
+    assert_eq!(held().await, 35, "a booking that does not say");
+    leases::close_predecessors(books.db(), one.holder.instance, 2, now())
+        .await
+        .unwrap();
+    assert_eq!(held().await, 30);
+}
+
 async fn room_comes_back_once_however_often_it_is_said(test: TestDb) {
     let books = Books::new(test).await;
     let one = books.process().await;
@@ -267,6 +293,7 @@ async fn room_comes_back_once_however_often_it_is_said(test: TestDb) {
     let batch = Batch {
         events: &events,
         returns: &returns,
+        ..Batch::default()
     };
     for _ in 0..3 {
         events::book(books.db(), batch).await.unwrap();

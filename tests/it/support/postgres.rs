@@ -60,6 +60,16 @@ impl Server {
         format!("postgres://tollgate@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Ends it for a while.
+    pub fn stop(&self) {
+        self.control("stop");
+    }
+
+    /// Starts it again, with all that it had.
+    pub fn resume(&self) {
+        self.control("start");
+    }
+
     /// Breaks it off as a crash does, and starts it again.
     pub fn crash(&self) {
         self.control("restart");

@@ -58,6 +58,7 @@ impl Flusher {
             let batch = Batch {
                 events: &events,
                 returns: &returns,
+                ..Batch::default()
             };
             new += booker.book(batch).await?;
             let held: Vec<_> = asks.iter().rev().map(|ask| (ask.lease, 1)).collect();

@@ -223,6 +223,7 @@ impl History {
         let batch = Batch {
             events: &events,
             returns: &returns,
+            ..Batch::default()
         };
         assert_eq!(events::book(&self.db, batch).await.unwrap(), new.len());
         self.model.book(&new);
@@ -258,6 +259,7 @@ impl History {
         let batch = Batch {
             events: &self.booked,
             returns: returns.as_slice(),
+            ..Batch::default()
         };
         assert_eq!(events::book(&self.db, batch).await.unwrap(), 0);
     }
