@@ -182,8 +182,8 @@ async fn a_new_quota_stands_where_its_first_call_will_find_it() {
     let admin = app.person(Role::Admin).await;
     let (key, secret) = make(&app, &admin, r#"{"name":"ci"}"#).await;
     assert_eq!(app.client.chat(&secret).await.status, 200);
-    let charged = app.booked(1).await[0].total_tokens;
-    for (period, used) in [("day", charged), ("month", charged), ("none", 0)] {
+    let tokens = app.booked(1).await[0].total_tokens;
+    for (period, used) in [("day", tokens), ("month", tokens), ("none", 0)] {
         let body = format!(r#"{{"limits":{{"quota":{{"amount":500,"period":"{period}"}}}}}}"#);
         let changed = app
             .ask(&admin, Method::PATCH, &key, &body)
