@@ -13,9 +13,13 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::config::AddressRange;
 use crate::management::{Management, Problem};
 
+mod audit;
 mod browser;
+mod calls;
+mod catalog;
 pub(crate) mod cookie;
 mod creation;
+mod csv;
 mod etag;
 pub(crate) mod ids;
 mod invitations;
@@ -32,9 +36,12 @@ mod origin;
 pub(crate) mod problem;
 mod projects;
 mod query;
+mod reference;
 mod session;
 mod signed;
+mod signed;
 mod tokens;
+mod usage;
 
 pub use cookie::COOKIE;
 
@@ -59,8 +66,12 @@ impl FromRef<Api> for Arc<Management> {
 /// Every route, and the document that describes them.
 fn routes() -> (Router<Api>, OpenApi) {
     OpenApiRouter::with_openapi(openapi::frame())
+        .merge(audit::routes())
+        .merge(calls::routes())
+        .merge(catalog::routes())
         .merge(keys::routes())
         .merge(organisations::routes())
+        .merge(openapi::routes())
         .merge(projects::routes())
         .merge(session::routes())
         .merge(me::routes())
@@ -68,12 +79,19 @@ fn routes() -> (Router<Api>, OpenApi) {
         .merge(invitations::routes())
         .merge(tokens::routes())
         .merge(links::routes())
+        .merge(reference::routes())
+        .merge(usage::routes())
         .split_for_parts()
 }
 
 /// The document that describes the API.
 pub fn document() -> OpenApi {
     openapi::finish(routes().1)
+}
+
+/// The document as it is served, printed and committed.
+pub fn document_text() -> String {
+    openapi::text()
 }
 
 /// The API, to be merged with what else is served.

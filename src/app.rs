@@ -84,7 +84,7 @@ impl App {
         let metrics = Metrics::new();
         metrics.collect(gauges::of(&lifecycle, &background));
         let gateway = background.gateway(config, &lifecycle, &metrics);
-        let api = manage(config, &background, limiters);
+        let api = manage(config, &background, limiters, &metrics);
         let management = Arc::clone(&api.management);
         let router = gateway.router().merge(dashboard::site(api.clone()));
         let router = router.merge(api::router(api));
@@ -156,7 +156,12 @@ impl App {
 }
 
 /// What manages organisations and their keys, and the door to it.
-fn manage(config: &Config, background: &Background, limiters: Arc<Limiters>) -> Api {
+fn manage(
+    config: &Config,
+    background: &Background,
+    limiters: Arc<Limiters>,
+    metrics: &Arc<Metrics>,
+) -> Api {
     let management = Management {
         db: background.db.clone(),
         clock: background.clock.clone(),
@@ -166,6 +171,7 @@ fn manage(config: &Config, background: &Background, limiters: Arc<Limiters>) -> 
         leaks: Leaks::default(),
         passwords: Passwords::default(),
         throttle: Throttle::default(),
+        metrics: Arc::clone(metrics),
     };
     Api {
         management: Arc::new(management),

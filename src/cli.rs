@@ -13,6 +13,7 @@ mod limit_flags;
 mod migrate;
 mod model_list;
 mod moment;
+mod openapi;
 mod org;
 mod print;
 mod project;
@@ -89,6 +90,8 @@ enum Command {
     Calls(calls::Arguments),
     /// Exit with 0 if the running gateway is ready
     Healthcheck,
+    /// Print the OpenAPI document of the management API
+    Openapi,
     /// Print the completions of a shell
     Completions(completions::Arguments),
 }
@@ -109,6 +112,9 @@ impl Cli {
     fn run(self) -> anyhow::Result<()> {
         if let Command::Completions(arguments) = &self.command {
             return arguments.run();
+        }
+        if matches!(self.command, Command::Openapi) {
+            return openapi::run();
         }
         let config = self.load()?;
         let is_server = matches!(self.command, Command::Serve | Command::Dev);

@@ -25,6 +25,7 @@ pub mod app;
 pub mod cache;
 pub mod cli;
 pub mod config;
+pub mod csv;
 pub mod dashboard;
 pub mod domain;
 pub mod gateway;

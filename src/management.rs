@@ -9,10 +9,15 @@ use std::sync::Arc;
 
 use crate::domain::time::{Clock, Timestamp};
 use crate::gateway::Limiters;
+use crate::metrics::Metrics;
 use crate::providers::Catalog;
 use crate::store::Db;
 
 mod access;
+pub mod audit;
+pub mod calls;
+pub mod catalog;
+mod cursor;
 pub mod fault;
 pub mod invitations;
 pub mod keys;
@@ -33,6 +38,7 @@ mod standings;
 mod sums;
 mod throttle;
 pub mod tokens;
+pub mod usage;
 
 pub use access::Access;
 pub use fault::{Fault, Faults};
@@ -65,6 +71,8 @@ pub struct Management {
     pub passwords: Passwords,
     /// Who tried to sign in too often.
     pub throttle: Throttle,
+    /// How calls went.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Management {

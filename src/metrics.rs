@@ -12,10 +12,12 @@ use prometheus_client::registry::Registry;
 
 mod calls;
 mod gauges;
+mod health;
 mod listener;
 
 pub use calls::{Calls, Observation};
 pub use gauges::Gauges;
+pub use health::{Health, Healths};
 pub use listener::serve;
 
 /// What this process counts.

@@ -172,3 +172,6 @@ CREATE TABLE idempotency (
 
 -- What an organisation looks at first.
 CREATE INDEX last_refusals_organisation ON last_refusals (organisation_id, at);
+
+-- Days that had calls of some kind.
+CREATE INDEX kinds_organisation ON kinds (organisation_id, day);

@@ -76,6 +76,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// All projects, by name.
 #[utoipa::path(get, path = "/orgs/{org}/projects", tag = "projects",
+    operation_id = "list_projects",
     responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
@@ -90,6 +91,7 @@ async fn list(
 
 /// Makes a project.
 #[utoipa::path(post, path = "/orgs/{org}/projects", tag = "projects",
+    operation_id = "create_project",
     request_body = Create, responses((status = 201, body = View), (status = 200, body = View)))]
 async fn create(
     State(management): State<Arc<Management>>,
@@ -112,6 +114,7 @@ async fn create(
 
 /// One project.
 #[utoipa::path(get, path = "/orgs/{org}/projects/{id}", tag = "projects",
+    operation_id = "read_project",
     responses((status = 200, body = View)))]
 async fn read(
     State(management): State<Arc<Management>>,
@@ -124,6 +127,7 @@ async fn read(
 
 /// Changes what is given (RFC 7396).
 #[utoipa::path(patch, path = "/orgs/{org}/projects/{id}", tag = "projects",
+    operation_id = "update_project",
     request_body = Change, responses((status = 200, body = View)))]
 async fn update(
     State(management): State<Arc<Management>>,
@@ -145,6 +149,7 @@ async fn update(
 
 /// Deletes a project without keys.
 #[utoipa::path(delete, path = "/orgs/{org}/projects/{id}", tag = "projects",
+    operation_id = "delete_project",
     responses((status = 204)))]
 async fn delete(
     State(management): State<Arc<Management>>,

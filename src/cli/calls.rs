@@ -3,17 +3,15 @@
 use std::io::{BufWriter, StdoutLock, Write, stdout};
 
 use clap::Args;
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::moment::Moment;
-use super::print::{cells, padded, write_csv};
+use super::print::padded;
 use super::session::Session;
-use crate::domain::price::format_usd;
-use crate::domain::tenant::{CallId, KeyId};
-use crate::domain::time::Timestamp;
-use crate::domain::usage::Source;
-use crate::store::usage::{CallRow, CallsQuery, for_each_call};
+use crate::csv::{cells, write_csv};
+use crate::domain::tenant::KeyId;
+use crate::management::calls::{COLUMNS, CallView};
+use crate::store::usage::{CallsQuery, for_each_call};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -33,40 +31,6 @@ pub(super) struct Arguments {
     #[arg(long)]
     csv: bool,
 }
-
-/// A call as it is printed.
-#[derive(Serialize)]
-struct View {
-    id: CallId,
-    at: Timestamp,
-    key_id: KeyId,
-    model: String,
-    provider: String,
-    status: u16,
-    source: Source,
-    input_tokens: i64,
-    output_tokens: i64,
-    total_tokens: i64,
-    cost_usd: String,
-    duration_ms: i64,
-    first_token_ms: Option<i64>,
-}
-
-const COLUMNS: [&str; 13] = [
-    "id",
-    "at",
-    "key_id",
-    "model",
-    "provider",
-    "status",
-    "source",
-    "input_tokens",
-    "output_tokens",
-    "total_tokens",
-    "cost_usd",
-    "duration_ms",
-    "first_token_ms",
-];
 
 /// Lines are printed before all are known, so that their widths are fixed.
 const WIDTHS: [usize; 13] = [36, 27, 36, 16, 10, 6, 11, 12, 13, 12, 12, 11, 14];
@@ -93,6 +57,7 @@ impl Arguments {
             key: self.key.map(KeyId),
             from: self.from.map(|moment| moment.0),
             to: self.to.map(|moment| moment.0),
+            ..CallsQuery::default()
         };
         let mut stream = Stream::new(match (self.csv, session.printer.is_json()) {
             (true, _) => Format::Csv,
@@ -102,7 +67,7 @@ impl Arguments {
         let mut written = stream.begin();
         for_each_call(&session.db, organisation.id, query, |row| {
             if written.is_ok() {
-                written = stream.write(&View::from(row));
+                written = stream.write(&CallView::from(row));
             }
         })
         .await?;
@@ -129,7 +94,7 @@ impl Stream {
         Ok(())
     }
 
-    fn write(&mut self, call: &View) -> anyhow::Result<()> {
+    fn write(&mut self, call: &CallView) -> anyhow::Result<()> {
         match self.format {
             Format::Csv => write_csv(&mut self.out, &cells(call, &COLUMNS)?)?,
             Format::Text => self.write_padded(&cells(call, &COLUMNS)?)?,
@@ -151,25 +116,5 @@ impl Stream {
 
     fn write_padded(&mut self, line: &[String]) -> std::io::Result<()> {
         self.out.write_all(padded(line, &WIDTHS).as_bytes())
-    }
-}
-
-impl From<CallRow> for View {
-    fn from(row: CallRow) -> Self {
-        Self {
-            id: row.id,
-            at: row.at,
-            key_id: row.key_id,
-            model: row.model,
-            provider: row.provider,
-            status: row.status,
-            source: row.source,
-            input_tokens: row.input_tokens,
-            output_tokens: row.output_tokens,
-            total_tokens: row.total_tokens,
-            cost_usd: format_usd(row.cost_nano),
-            duration_ms: row.duration_ms,
-            first_token_ms: row.first_token_ms,
-        }
     }
 }

@@ -1,9 +1,10 @@
-//! What a command prints: JSON for scripts, tables and lines for people, CSV for spreadsheets.
+//! What a command prints: JSON for scripts, tables and lines for people.
 
-use std::io::{self, Write, stdout};
+use std::io::{Write, stdout};
 
 use serde::Serialize;
-use serde_json::Value;
+
+use crate::csv::cells;
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -74,17 +75,6 @@ impl Printer {
     }
 }
 
-/// The fields of `row` that `columns` name, as text; a missing one is empty.
-pub(super) fn cells(row: &impl Serialize, columns: &[&str]) -> serde_json::Result<Vec<String>> {
-    let row = serde_json::to_value(row)?;
-    let text = |column: &&str| match row.get(*column) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    Ok(columns.iter().map(text).collect())
-}
-
 /// Lines in columns as wide as their widest cell.
 fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let header = header.iter().map(|name| name.to_uppercase()).collect();
@@ -107,24 +97,6 @@ pub(super) fn padded(line: &[String], widths: &[usize]) -> String {
     format!("{}\n", line.trim_end())
 }
 
-/// Writes one line of CSV.
-pub(super) fn write_csv(out: &mut impl Write, cells: &[impl AsRef<str>]) -> io::Result<()> {
-    let cells = cells.iter().map(|cell| csv_cell(cell.as_ref()));
-    let cells: Vec<String> = cells.collect();
-    writeln!(out, "{}", cells.join(","))
-}
-
-/// A spreadsheet takes a cell that begins with certain characters for a formula and would run it; a
-/// quote in front keeps it text.
-fn csv_cell(cell: &str) -> String {
-    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let guard = if is_formula { "'" } else { "" };
-    if cell.contains([',', '"', '\n', '\r']) {
-        return format!("\"{guard}{}\"", cell.replace('"', "\"\""));
-    }
-    format!("{guard}{cell}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,23 +106,5 @@ mod tests {
         let line = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
         let text = table(&["name", "value"], [line("a", "1"), line("größer", "2")]);
         assert_eq!(text, "NAME    VALUE\na       1\ngrößer  2\n");
-    }
-
-    #[test]
-    fn fields_become_cells_in_the_order_of_the_columns() {
-        let row = serde_json::json!({"b": 2, "a": "x", "c": null});
-        assert_eq!(
-            cells(&row, &["a", "b", "c", "d"]).unwrap(),
-            ["x", "2", "", ""]
-        );
-    }
-
-    #[test]
-    fn csv_quotes_what_needs_it_and_disarms_formulas() {
-        let mut out = Vec::new();
-        let cells = ["plain", "a,b", "say \"x\"", "=1+1", "-1,2", ""];
-        write_csv(&mut out, &cells).unwrap();
-        let line = String::from_utf8(out).unwrap();
-        assert_eq!(line, "plain,\"a,b\",\"say \"\"x\"\"\",'=1+1,\"'-1,2\",\n");
     }
 }

@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::Healths;
 use crate::domain::usage::{Charge, Source};
 
 /// Models beyond this many are counted as `other`: their names are the clients', the memory is ours.
@@ -47,6 +48,8 @@ pub struct Calls {
     durations: Family<Route, Histogram, fn() -> Histogram>,
     models: Models,
     known: RwLock<Known>,
+    /// How providers did.
+    pub health: Healths,
 }
 
 /// By provider and model.
@@ -105,6 +108,7 @@ impl Calls {
             durations: Family::new_with_constructor(durations),
             models: Models::register(registry),
             known: RwLock::default(),
+            health: Healths::new(),
         };
         let ended =
             "Calls that ended, by the status that was answered; 499 if the client left before";
@@ -126,6 +130,7 @@ impl Calls {
         if let Some(code) = call.code {
             self.refused.get_or_create(&Refused { code }).inc();
         }
+        self.health.observe(call);
         if let (Some((provider, model)), Some(charge)) = (call.served, call.charge) {
             // A name that no provider took is worth no memory.
             let is_real = charge.source != Source::None;

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sqlx::FromRow;
 use sqlx::types::Json;
+use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
 
 use super::transaction::Tx;
@@ -16,12 +16,24 @@ use crate::domain::time::Timestamp;
 const INSERT: &str = "INSERT INTO audit (id, at, organisation_id, author_kind, author_id, author_name,
     action, subject_kind, subject_id, subject_name, before_change, after_change, address, request_id)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-const OF_ORGANISATION: &str =
-    "SELECT id, at, author_kind, author_id, author_name, action, subject_kind,
+const SELECT: &str = "SELECT id, at, author_kind, author_id, author_name, action, subject_kind,
         subject_id, subject_name, before_change, after_change, address, request_id
-    FROM audit WHERE organisation_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    FROM audit WHERE organisation_id = ";
 
-pub(super) const STATEMENTS: &[&str] = &[INSERT, OF_ORGANISATION];
+pub(super) const STATEMENTS: &[&str] = &[INSERT];
+
+/// Which changes of an organisation; all unless it says otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct AuditQuery {
+    /// Only those of this action, such as `key.update`.
+    pub action: Option<String>,
+    /// Only those made by this user or token.
+    pub author: Option<Uuid>,
+    /// Only those made to this.
+    pub subject: Option<Uuid>,
+    /// Only those before this change, by its id.
+    pub before: Option<Uuid>,
+}
 
 /// A change as it is written down.
 pub(super) struct Entry<'a> {
@@ -72,18 +84,30 @@ pub struct AuditRow {
     pub request_id: Option<Uuid>,
 }
 
-/// An organisation's changes before `mark`, newest first. `Uuid::max()` is a mark after all.
+/// An organisation's changes that `query` means, newest first, at most `limit`.
 pub async fn list(
     db: &Db,
     organisation: OrganisationId,
-    mark: Uuid,
+    query: &AuditQuery,
     limit: i64,
 ) -> Result<Vec<AuditRow>, StoreError> {
     Ok(with_pool!(db, |pool| {
-        let list = sqlx::query_as(OF_ORGANISATION)
-            .bind(organisation)
-            .bind(mark);
-        list.bind(limit).fetch_all(pool).await
+        let mut sql = QueryBuilder::new(SELECT);
+        sql.push_bind(organisation);
+        if let Some(action) = &query.action {
+            sql.push(" AND action = ").push_bind(action.clone());
+        }
+        if let Some(author) = query.author {
+            sql.push(" AND author_id = ").push_bind(author);
+        }
+        if let Some(subject) = query.subject {
+            sql.push(" AND subject_id = ").push_bind(subject);
+        }
+        if let Some(before) = query.before {
+            sql.push(" AND id < ").push_bind(before);
+        }
+        sql.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        sql.build_query_as().fetch_all(pool).await
     })?)
 }
 

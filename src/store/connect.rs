@@ -2,6 +2,7 @@
 //! gateway can start while it is away; a `SQLite` file is created for its owner's eyes only.
 
 use std::fs::{DirBuilder, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -157,12 +158,13 @@ fn create_file(path: &Path) -> std::io::Result<PathBuf> {
             .mode(0o700)
             .create(directory)?;
     }
+    // One that is there is not opened: closing it again would end the locks that other connections
+    // of this process have on it, and whoever else closes the database would take away its log.
     let mut options = OpenOptions::new();
-    options
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
+    let created = options.create_new(true).write(true).mode(0o600).open(path);
+    match created {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        created => drop(created?),
+    }
     path.canonicalize()
 }

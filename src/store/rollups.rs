@@ -67,7 +67,7 @@ struct Name<'a> {
 struct Sums([i64; 8]);
 
 /// The hour that `at` lies in.
-pub(super) fn hour(at: Timestamp) -> Timestamp {
+pub fn hour(at: Timestamp) -> Timestamp {
     Timestamp(at.0 - at.0.rem_euclid(HOUR))
 }
 

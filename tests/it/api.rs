@@ -1,5 +1,8 @@
 //! The management API over real sockets.
 
+mod audit;
+mod calls;
+mod catalog;
 mod cross_site;
 mod idempotency;
 mod invitations;
@@ -7,11 +10,18 @@ mod key_refusals;
 mod keys;
 mod leaks;
 mod links;
+mod matrix;
 mod members;
+mod openapi;
+mod organisations;
 mod organisations;
 mod passwords;
+mod schemathesis;
+mod secrets;
 mod sessions;
 mod sign_in;
 mod strangers;
+mod strangers;
 mod throttle;
 mod tokens;
+mod usage;

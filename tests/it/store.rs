@@ -62,7 +62,7 @@ mod schema;
 mod upgrade;
 mod usage;
 
-fn at(text: &str) -> Timestamp {
+pub fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
@@ -114,7 +114,7 @@ async fn key(db: &Db, organisation: &Organisation, seed: u8) -> Key {
 }
 
 /// A reported call of 30 tokens.
-fn event(key: &Key) -> Event<'static> {
+pub fn event(key: &Key) -> Event<'static> {
     Event {
         id: CallId::new(),
         at: now(),

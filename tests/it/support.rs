@@ -7,6 +7,7 @@ pub mod db;
 pub mod h2;
 pub mod link;
 pub mod log;
+pub mod made;
 pub mod people;
 pub mod postgres;
 pub mod proxy;

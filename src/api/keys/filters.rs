@@ -16,6 +16,7 @@ use crate::store::keys::{Finding, Sort};
 pub(super) struct Filters {
     /// A part of the name or of what is shown of the secret; or the id.
     search: Option<String>,
+    #[param(inline)]
     status: Option<KeyStatus>,
     /// Only keys of this project.
     project: Option<Uuid>,
@@ -24,10 +25,13 @@ pub(super) struct Filters {
     /// Only keys of this user or token.
     owner: Option<Uuid>,
     /// Only keys that work and have this finding.
+    #[param(inline)]
     finding: Option<Finding>,
     /// By what they are sorted; `created` unless given. `usage` is as it was some minutes ago.
+    #[param(inline)]
     sort: Option<Sort>,
     /// Ascending for names, else descending, unless given.
+    #[param(inline)]
     order: Option<Order>,
     /// How many at most: 1 to 200, 50 unless given.
     #[param(minimum = 1, maximum = 200)]

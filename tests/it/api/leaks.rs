@@ -1,8 +1,7 @@
 //! Leaked keys: whoever holds one may end it.
 
 use http::Method;
-use tollgate::store::audit;
-use uuid::Uuid;
+use tollgate::store::audit::{self, AuditQuery};
 
 use crate::support::app::TestApp;
 use crate::support::client::Reply;
@@ -41,7 +40,9 @@ async fn whoever_holds_a_key_can_end_it_and_learns_nothing() {
         assert_eq!((same.status, &same.body), (ended.status, &ended.body));
     }
     let id = app.organisation.id;
-    let audit = audit::list(app.db(), id, Uuid::max(), 100).await.unwrap();
+    let audit = audit::list(app.db(), id, &AuditQuery::default(), 100)
+        .await
+        .unwrap();
     let leaks: Vec<_> = audit
         .iter()
         .filter(|row| row.action == "key.leak")

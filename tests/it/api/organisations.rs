@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::json;
 use tollgate::domain::role::Role;
 use tollgate::domain::tenant::OrganisationId;
+use tollgate::store::audit::AuditQuery;
 use tollgate::store::{audit, organisations};
 use uuid::Uuid;
 
@@ -158,7 +159,9 @@ async fn a_deleted_organisation_takes_its_keys_and_people_along(database: TestDb
         .assert_problem(401, "unauthenticated");
     assert_eq!(app.count_booked().await, 1);
     let id: OrganisationId = app.organisation.id;
-    let audit = audit::list(app.db(), id, Uuid::max(), 1).await.unwrap();
+    let audit = audit::list(app.db(), id, &AuditQuery::default(), 1)
+        .await
+        .unwrap();
     assert_eq!(audit[0].action, "organisation.delete");
     let again = app
         .ask(&operator, Method::POST, "/orgs", r#"{"name":"Acme"}"#)

@@ -1,6 +1,6 @@
 //! Opening databases: what is created, what is refused, and what a missing server looks like.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
@@ -195,4 +195,17 @@ async fn a_migration_that_fails_keeps_no_other_process_waiting() {
         "{error:?}"
     );
     test.db.ping().await.unwrap();
+}
+
+/// Without its locks, whoever else closes the database last takes its log away.
+#[tokio::test]
+async fn opening_a_file_again_keeps_the_locks_of_those_who_have_it_open() {
+    let test = TestDb::sqlite().await;
+    organisation(&test.db, "Acme").await;
+    let again = test.other_process().await;
+    let path = test.url.strip_prefix("sqlite://").unwrap();
+    let file = std::fs::metadata(path).unwrap().ino();
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    assert!(locks.contains(&format!(":{file} ")), "{locks}");
+    again.close().await;
 }

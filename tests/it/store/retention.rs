@@ -7,6 +7,7 @@ use tollgate::domain::limits::Limits;
 use tollgate::domain::quota::{BudgetKey, Period, Unit};
 use tollgate::domain::tenant::ScopeId;
 use tollgate::domain::time::Timestamp;
+use tollgate::store::audit::AuditQuery;
 use tollgate::store::events::{self, Batch, Event};
 use tollgate::store::keys::{self, Key};
 use tollgate::store::ledger_check::verify;
@@ -118,7 +119,7 @@ async fn old_records_go_and_young_ones_stay(test: TestDb) {
         .unwrap()
         > 0
     {}
-    let left = audit::list(&test.db, acme.id, Uuid::max(), 10)
+    let left = audit::list(&test.db, acme.id, &AuditQuery::default(), 10)
         .await
         .unwrap();
     let actions: Vec<_> = left.iter().map(|row| row.action.as_str()).collect();

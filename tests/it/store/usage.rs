@@ -122,7 +122,7 @@ async fn a_range_takes_whole_hours(test: TestDb) {
     let query = UsageQuery {
         from: Some(at("2026-11-18T10:30:00Z")),
         to: Some(at("2026-11-18T12:00:00Z")),
-        by: vec![],
+        ..UsageQuery::default()
     };
     let rows = usage::usage(&test.db, acme.id, query).await.unwrap();
     assert_eq!(rows[0].requests, 2);
@@ -166,6 +166,7 @@ async fn calls_come_newest_first_and_all_of_them(test: TestDb) {
         key: Some(key.id),
         from: Some(now().plus(Duration::from_micros(10))),
         to: Some(now().plus(Duration::from_micros(20))),
+        ..CallsQuery::default()
     };
     let rows = usage::calls(&test.db, acme.id, query).await.unwrap();
     assert_eq!(rows.len(), 25);
@@ -192,6 +193,7 @@ async fn calls_of_a_key_are_found_on_all_its_days(test: TestDb) {
             key: Some(key.id),
             from: from.map(at),
             to: to.map(at),
+            ..CallsQuery::default()
         };
         let rows = usage::calls(&test.db, acme.id, query).await.unwrap();
         rows.iter().map(|row| row.id).collect::<Vec<_>>()

@@ -1,0 +1,39 @@
+//! `/providers` and `/models`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::list::List;
+use crate::management::catalog::{ModelView, ProviderView};
+use crate::management::{Management, Problem, Signed};
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(providers))
+        .routes(routes!(models))
+}
+
+/// All providers; operators also see how they do.
+#[utoipa::path(get, path = "/providers", tag = "catalog", operation_id = "list_providers",
+    responses((status = 200, body = List<ProviderView>)))]
+async fn providers(
+    State(management): State<Arc<Management>>,
+    signed: Signed,
+) -> Result<Json<List<ProviderView>>, Problem> {
+    Ok(Json(List::whole(management.providers(&signed))))
+}
+
+/// The models that are known by name. Patterns of providers may serve more.
+#[utoipa::path(get, path = "/models", tag = "catalog", operation_id = "list_models",
+    responses((status = 200, body = List<ModelView>)))]
+async fn models(
+    State(management): State<Arc<Management>>,
+    signed: Signed,
+) -> Result<Json<List<ModelView>>, Problem> {
+    Ok(Json(List::whole(management.models(&signed))))
+}
