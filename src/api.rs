@@ -39,7 +39,6 @@ mod query;
 mod reference;
 mod session;
 mod signed;
-mod signed;
 mod tokens;
 mod usage;
 

@@ -71,8 +71,6 @@ paths! {
     KEY_DELETE key_delete(org, key) = "/orgs/{org}/keys/{key}/delete";
     /// Usage in any grouping.
     USAGE usage(org) = "/orgs/{org}/usage";
-    /// The same as CSV.
-    USAGE_CSV usage_csv(org) = "/orgs/{org}/usage.csv";
     /// All projects.
     PROJECTS projects(org) = "/orgs/{org}/projects";
     /// Creates a project.

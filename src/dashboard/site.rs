@@ -9,7 +9,9 @@ use crate::api::{Api, log};
 
 mod account;
 mod answer;
+mod audit;
 mod bars;
+mod charts;
 mod done;
 mod door;
 mod form;
@@ -22,11 +24,15 @@ mod members;
 mod mistakes;
 mod models;
 mod operator;
+mod overview;
 mod projects;
+mod providers;
 mod query;
 mod secret;
 mod settings;
+mod span;
 mod tokens;
+mod usage;
 mod visitor;
 
 /// Every page, with its headers.
@@ -44,6 +50,10 @@ pub(super) fn router(api: Api) -> Router {
         .merge(tokens::routes())
         .merge(settings::routes())
         .merge(operator::routes())
+        .merge(overview::routes())
+        .merge(usage::routes())
+        .merge(audit::routes())
+        .merge(providers::routes())
         .layer(from_fn_with_state(api.clone(), log::log))
         .layer(from_fn_with_state(headers, answer::dress))
         .with_state(api)

@@ -25,6 +25,8 @@ pub struct UsagePage {
     pub days: (Field, Field),
     /// What of the address the span's form keeps.
     pub kept: Vec<(&'static str, String)>,
+    /// What of the address the comparison keeps.
+    pub kept_compared: Vec<(&'static str, String)>,
     /// Keys that are compared, each a link that takes it out.
     pub compared: Vec<Chip>,
     /// Drawn.

@@ -56,9 +56,10 @@ async fn audit(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
             is_on: query.get("action").unwrap_or_default() == name,
         }
     };
-    let next = list.next.as_deref().map(|cursor| {
-        query::address(&path, action.into_iter().chain([("cursor", cursor)]))
-    });
+    let next = list
+        .next
+        .as_deref()
+        .map(|cursor| query::address(&path, action.into_iter().chain([("cursor", cursor)])));
     let shown = i64::try_from(list.changes.len()).unwrap_or(0);
     show(&AuditPage {
         frame: visitor.frame("Audit", Section::Audit, &access),
@@ -91,7 +92,8 @@ fn row(change: ChangeView) -> AuditRow {
 
 /// Each field that is not what it was.
 fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<(String, String, String)> {
-    let fields = |side: Option<&Value>| side.and_then(Value::as_object).cloned().unwrap_or_default();
+    let fields =
+        |side: Option<&Value>| side.and_then(Value::as_object).cloned().unwrap_or_default();
     let (before, after) = (fields(before), fields(after));
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort_unstable();
@@ -101,7 +103,9 @@ fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<(String, String
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
     };
-    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    let changed = names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name));
     changed
         .map(|name| (name.clone(), text(before.get(name)), text(after.get(name))))
         .collect()

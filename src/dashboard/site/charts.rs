@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::query;
 use super::span::Span;
-use crate::dashboard::components::{
-    Change, Chart, ChartKind, Chip, Series, Sparkline, Stat, Unit,
-};
+use crate::dashboard::components::{Change, Chart, ChartKind, Chip, Series, Sparkline, Stat, Unit};
 use crate::dashboard::format::{compact, money, percent};
 use crate::domain::price::parse_nano_usd;
 use crate::domain::time::Timestamp;
@@ -87,7 +85,9 @@ pub(super) fn chart(
     let times = span.rows();
     let mut groups: BTreeMap<String, HashMap<Timestamp, i64>> = BTreeMap::new();
     for row in rows {
-        let (Some(at), value) = (begin(row), measure.value(&row.numbers)) else { continue };
+        let (Some(at), value) = (begin(row), measure.value(&row.numbers)) else {
+            continue;
+        };
         let sum = groups.entry(name(row)).or_default().entry(at).or_default();
         *sum = sum.saturating_add(value);
     }
@@ -104,7 +104,10 @@ pub(super) fn chart(
     }
     let series = |(name, values): (String, HashMap<Timestamp, i64>)| Series {
         name,
-        values: times.iter().map(|at| values.get(at).copied().unwrap_or(0)).collect(),
+        values: times
+            .iter()
+            .map(|at| values.get(at).copied().unwrap_or(0))
+            .collect(),
     };
     Chart {
         id: "usage",
@@ -129,7 +132,10 @@ pub(super) fn stats(report: &UsageReport, span: &Span) -> Vec<Stat> {
             }
         }
         Sparkline {
-            values: times.iter().map(|at| sums.get(at).copied().unwrap_or(0)).collect(),
+            values: times
+                .iter()
+                .map(|at| sums.get(at).copied().unwrap_or(0))
+                .collect(),
             label: format!("{label} in this time"),
         }
     };
@@ -143,10 +149,21 @@ pub(super) fn stats(report: &UsageReport, span: &Span) -> Vec<Stat> {
         }),
         sparkline: line(value, label),
     };
-    let rate = |numbers: &Totals| crate::dashboard::format::permille(numbers.errors, numbers.requests);
+    let rate =
+        |numbers: &Totals| crate::dashboard::format::permille(numbers.errors, numbers.requests);
     vec![
-        stat("Requests", compact(now.requests), &|numbers| numbers.requests, false),
-        stat("Tokens", compact(now.total_tokens), &|numbers| numbers.total_tokens, false),
+        stat(
+            "Requests",
+            compact(now.requests),
+            &|numbers| numbers.requests,
+            false,
+        ),
+        stat(
+            "Tokens",
+            compact(now.total_tokens),
+            &|numbers| numbers.total_tokens,
+            false,
+        ),
         stat("Cost", money(cost(now)), &cost, false),
         Stat {
             sparkline: line(&|numbers| numbers.errors, "Errors"),
@@ -158,5 +175,6 @@ pub(super) fn stats(report: &UsageReport, span: &Span) -> Vec<Stat> {
 /// When a row begins.
 fn begin(row: &UsageView) -> Option<Timestamp> {
     let day = row.day.as_deref();
-    row.hour.or_else(|| Timestamp::parse(&format!("{}T00:00:00Z", day?)))
+    row.hour
+        .or_else(|| Timestamp::parse(&format!("{}T00:00:00Z", day?)))
 }

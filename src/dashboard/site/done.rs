@@ -20,12 +20,15 @@ pub(super) fn toast(code: &str) -> Option<Toast> {
         "shown" => {
             "That was made already, and its secret is shown once only. Rotate the key if you lost it."
         }
+        "made" => {
+            "That was made already, and its secret is shown once only. Make another if you lost it."
+        }
         "none" => "Nothing was ticked.",
         _ => return None,
     };
     Some(Toast {
         text: text.to_owned(),
-        tone: if matches!(code, "shown" | "none") {
+        tone: if matches!(code, "shown" | "made" | "none") {
             Tone::Warning
         } else {
             Tone::Good

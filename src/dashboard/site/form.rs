@@ -2,7 +2,9 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use sha2::{Digest, Sha256};
 
+use crate::domain::audit::Once;
 use crate::management::{Faults, Problem};
 
 /// The fields of a form, in their order.
@@ -52,8 +54,11 @@ impl Form {
         pairs.map(|(_, value)| value.as_str())
     }
 
-    /// All of it, as it came.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Makes what is asked for under `name` one thing, however often the form is sent.
+    pub(super) fn once(&self, name: &str) -> Once {
+        Once {
+            name: name.to_owned(),
+            request: Sha256::digest(&self.bytes).into(),
+        }
     }
 }

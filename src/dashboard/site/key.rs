@@ -29,10 +29,12 @@ use crate::management::{Access, Faults, Problem};
 use crate::store::keys::KeyPatch;
 
 pub(super) mod refusal;
+mod usage;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
-        .route(paths::KEY, get(limits_tab))
+        .route(paths::KEY, get(usage::usage_tab))
+        .route(paths::KEY_CALLS, get(usage::calls_tab))
         .route(paths::KEY_LIMITS, get(limits_tab))
         .route(paths::KEY_REFUSALS, get(refusals_tab))
         .route(paths::KEY_SETTINGS, get(settings_tab).post(save))

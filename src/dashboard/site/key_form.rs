@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::answer::{Answer, again, see_other, show};
@@ -18,7 +17,6 @@ use crate::dashboard::components::{Choice, Control, Field, LimitFields};
 use crate::dashboard::frame::Section;
 use crate::dashboard::pages::KeyFormPage;
 use crate::dashboard::paths;
-use crate::domain::audit::Once;
 use crate::domain::quota::Period;
 use crate::domain::role::Role;
 use crate::domain::time::Timestamp;
@@ -66,10 +64,7 @@ async fn make(visitor: &Visitor, access: &Access, form: &Form) -> Result<Made<Sh
         expires_at: expiry(form, now, &mut faults),
     };
     faults.check()?;
-    let once = form.text("once").map(|name| Once {
-        name: name.to_owned(),
-        request: Sha256::digest(form.bytes()).into(),
-    });
+    let once = form.text("once").map(|name| form.once(name));
     visitor.management.create_key(access, new, once).await
 }
 

@@ -50,14 +50,22 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     };
     let report = management.usage(&access, search).await?;
     let keys = most_used(&visitor, &access).await?;
-    let empty = keys.is_empty().then(|| {
-        keys::empty(&visitor, &access, access.role() >= Role::Member)
-    });
+    let empty = keys
+        .is_empty()
+        .then(|| keys::empty(&visitor, &access, access.role() >= Role::Member));
     let refusals = management.latest_refusals(&access, SHOWN).await?;
-    let title = if by_key { "Tokens by key" } else { "Tokens by model" };
+    let title = if by_key {
+        "Tokens by key"
+    } else {
+        "Tokens by model"
+    };
     let path = paths::overview(org);
     let name = |row: &crate::management::usage::UsageView| {
-        let name = if by_key { row.key_name.clone() } else { row.model.clone() };
+        let name = if by_key {
+            row.key_name.clone()
+        } else {
+            row.model.clone()
+        };
         name.unwrap_or_else(|| "Unknown".to_owned())
     };
     let (measure, kind) = (Measure::Tokens, ChartKind::Stacked);
@@ -67,7 +75,9 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         refusal::row(refused.row, Some((page, refused.key_name)))
     };
     show(&OverviewPage {
-        frame: visitor.frame("Overview", Section::Overview, &access).with_chart(),
+        frame: visitor
+            .frame("Overview", Section::Overview, &access)
+            .with_chart(),
         ranges: span.chips(&path, &kept),
         stats: charts::stats(&report, &span),
         groupings: groupings(&path, &Span::pairs(query), by_key),
@@ -94,7 +104,10 @@ fn groupings(path: &str, kept: &[(&str, &str)], by_key: bool) -> Vec<Chip> {
         count: None,
         is_on,
     };
-    vec![chip(("Model", "model", !by_key)), chip(("Key", "key", by_key))]
+    vec![
+        chip(("Model", "model", !by_key)),
+        chip(("Key", "key", by_key)),
+    ]
 }
 
 fn near(

@@ -11,8 +11,8 @@ use crate::dashboard::format::{counted, exact_money, grouped};
 use crate::dashboard::frame::Section;
 use crate::dashboard::pages::{ModelRow, ProviderCard, ProvidersPage};
 use crate::dashboard::paths;
-use crate::management::catalog::ProviderView;
 use crate::management::Management;
+use crate::management::catalog::ProviderView;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route(paths::OPERATOR_PROVIDERS, get(providers))
@@ -23,7 +23,9 @@ async fn providers(visitor: Visitor) -> Answer {
     management.operator(&visitor.signed)?;
     let names = management.catalog.names();
     let views = management.providers(&visitor.signed).into_iter();
-    let models = names.iter().filter_map(|(name, provider)| model(management, name, provider));
+    let models = names
+        .iter()
+        .filter_map(|(name, provider)| model(management, name, provider));
     show(&ProvidersPage {
         frame: visitor.bare_frame("Providers", Section::Providers),
         models: models.collect(),
@@ -37,9 +39,14 @@ fn card(
     names: &[(String, std::sync::Arc<str>)],
 ) -> ProviderCard {
     let providers = management.catalog.providers();
-    let named = providers.iter().find(|provider| *provider.name == *view.name);
+    let named = providers
+        .iter()
+        .find(|provider| *provider.name == *view.name);
     let address = named.map(|provider| provider.models_uri().to_string());
-    let own = names.iter().filter(|(_, provider)| **provider == *view.name).count();
+    let own = names
+        .iter()
+        .filter(|(_, provider)| **provider == *view.name)
+        .count();
     let own = i64::try_from(own).unwrap_or(i64::MAX);
     let health = view.health.as_ref();
     let (calls, failures) = health.map_or((0, 0), |health| (health.calls, health.failures));
@@ -54,12 +61,18 @@ fn card(
     let failure = health.and_then(|health| health.last_failure_at);
     ProviderCard {
         health: pill,
-        base_url: address.unwrap_or_default().trim_end_matches("/models").to_owned(),
+        base_url: address
+            .unwrap_or_default()
+            .trim_end_matches("/models")
+            .to_owned(),
         models: counted(own, "model is listed", "models are listed"),
         facts: vec![
             ("Calls, 15 min", number(calls)),
             ("Failed", number(failures)),
-            ("Answered since the start", if success.is_some() { "Yes" } else { "Not yet" }.to_owned()),
+            (
+                "Answered since the start",
+                if success.is_some() { "Yes" } else { "Not yet" }.to_owned(),
+            ),
         ],
         failure: failure.map(|at| (Time::relative(at), "The latest failure".to_owned())),
         name: view.name,

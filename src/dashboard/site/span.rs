@@ -45,12 +45,20 @@ impl Span {
             "7d" => Period::Day.start(now).minus(DAY * 6),
             _ => Period::Day.start(now).minus(DAY * 29),
         };
-        Self { from, to: now, name }
+        Self {
+            from,
+            to: now,
+            name,
+        }
     }
 
     /// By what its rows are cut.
     pub(super) fn group(&self) -> Group {
-        if self.by_hour() { Group::Hour } else { Group::Day }
+        if self.by_hour() {
+            Group::Hour
+        } else {
+            Group::Day
+        }
     }
 
     /// What a row is.
@@ -95,7 +103,10 @@ impl Span {
     pub(super) fn days(&self) -> (Field, Field) {
         let day = |label, name, at: Timestamp| {
             let value = at.datetime().format("%Y-%m-%d").to_string();
-            Field::new(label, name).by(Control::Line("date")).value(value).required()
+            Field::new(label, name)
+                .by(Control::Line("date"))
+                .value(value)
+                .required()
         };
         let last = self.to.minus(Duration::from_micros(1));
         (day("From", "from", self.from), day("to", "to", last))
@@ -104,7 +115,10 @@ impl Span {
     /// What of an address says it.
     pub(super) fn pairs(query: &Query) -> Vec<(&'static str, &str)> {
         let names = ["range", "from", "to"];
-        names.iter().filter_map(|name| Some((*name, query.get(name)?))).collect()
+        names
+            .iter()
+            .filter_map(|name| Some((*name, query.get(name)?)))
+            .collect()
     }
 
     fn by_hour(&self) -> bool {

@@ -73,8 +73,11 @@ async fn create(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
         Ok(made) => {
             let frame = visitor.frame("New token", Section::Tokens, &access);
             let next = paths::tokens(access.organisation());
-            let (name, secret) = (&made.token.name, made.secret.expose());
-            secret::of_token(&visitor.management, frame, name, secret, next)
+            let Some(plain) = made.secret else {
+                return Ok(see_other(&query::address(&next, [("done", "made")])));
+            };
+            let (management, name) = (&visitor.management, &made.token.name);
+            secret::of_token(management, frame, name, plain.expose(), next)
         }
         Err(problem) => {
             let mistakes = Mistakes::of(problem)?;
@@ -92,7 +95,9 @@ async fn make(visitor: &Visitor, access: &Access, form: &Form) -> Result<MadeTok
         expires_at: day.and_then(|_| last_day(day, &mut faults)),
     };
     faults.check()?;
-    visitor.management.create_token(access, wish).await
+    let once = visitor.query.get("once").map(|name| form.once(name));
+    let made = visitor.management.create_token(access, wish, once);
+    Ok(made.await?.thing)
 }
 
 fn create_page(
@@ -120,11 +125,15 @@ fn creating(access: &Access, form: &Form, mistakes: &Mistakes) -> Dialog {
         .by(Control::Line("date"))
         .value(form.echo("expires"))
         .hint("Empty: it never expires.");
+    let (new, once) = (
+        paths::token_new(access.organisation()),
+        Uuid::now_v7().to_string(),
+    );
     Dialog {
         id: "create",
         title: "Create a management token".to_owned(),
         text: "Its secret is shown once.".to_owned(),
-        action: paths::token_new(access.organisation()),
+        action: query::address(&new, [("once", once.as_str())]),
         fields: vec![
             mistakes.mark(name, "name"),
             mistakes.mark(roles.required(), "role"),

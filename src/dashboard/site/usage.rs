@@ -1,9 +1,7 @@
-//! Usage of an organisation in any grouping, and the same as CSV.
+//! Usage of an organisation in any grouping. The same as CSV is the management API's.
 
 use axum::Router;
-use axum::response::IntoResponse;
 use axum::routing::get;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use uuid::Uuid;
 
 use super::answer::{Answer, show};
@@ -11,15 +9,14 @@ use super::charts::{self, Measure};
 use super::query;
 use super::span::Span;
 use super::visitor::Visitor;
-use crate::api::Api;
 use crate::api::ids::Ids;
+use crate::api::{self, Api};
 use crate::dashboard::components::{ChartKind, Chip, Column, Head};
 use crate::dashboard::format::{compact, grouped, money, percent};
 use crate::dashboard::frame::Section;
 use crate::dashboard::pages::{UsagePage, UsageRow};
 use crate::dashboard::paths;
 use crate::domain::role::Role;
-use crate::management::Problem;
 use crate::management::usage::{Totals, UsageSearch, UsageView};
 use crate::store::usage::Group;
 
@@ -34,9 +31,7 @@ const GROUPINGS: [(&str, &str, Group); 4] = [
 ];
 
 pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route(paths::USAGE, get(usage))
-        .route(paths::USAGE_CSV, get(csv))
+    Router::new().route(paths::USAGE, get(usage))
 }
 
 /// What the page is asked for.
@@ -82,7 +77,10 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     let project = |row: &UsageView| {
         let mut projects = projects.iter();
         let found = projects.find(|project| Some(project.id) == row.project_id);
-        found.map_or_else(|| "Deleted project".to_owned(), |project| project.name.clone())
+        found.map_or_else(
+            || "Deleted project".to_owned(),
+            |project| project.name.clone(),
+        )
     };
     let name = |row: &UsageView| match asked.group {
         Group::Key => row.key_name.clone().unwrap_or_else(|| "Unknown".to_owned()),
@@ -102,24 +100,43 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     if asked.group == Group::Key {
         drawn.retain(|row| is_compared(row));
     }
-    let sums = management.usage(&access, asked.search(vec![asked.group])).await?;
-    let kind = if asked.compared.is_empty() { ChartKind::Stacked } else { ChartKind::Lines };
+    let sums = management
+        .usage(&access, asked.search(vec![asked.group]))
+        .await?;
+    let kind = if asked.compared.is_empty() {
+        ChartKind::Stacked
+    } else {
+        ChartKind::Lines
+    };
     let title = format!("{} by {}", asked.measure.title(), asked.by);
     let query = &visitor.query;
     let path = paths::usage(org);
-    let (span, measure) = (Span::pairs(query), query.get("measure").map(|own| ("measure", own)));
-    let keys: Vec<_> = asked.compared.iter().map(|key| ("key", key.as_str())).collect();
+    let (span, measure) = (
+        Span::pairs(query),
+        query.get("measure").map(|own| ("measure", own)),
+    );
+    let keys: Vec<_> = asked
+        .compared
+        .iter()
+        .map(|key| ("key", key.as_str()))
+        .collect();
     let all = |without: &str| -> Vec<(&str, &str)> {
         let by = [("by", asked.by)];
         let pairs = by.into_iter().chain(span.iter().copied()).chain(measure);
         let pairs = pairs.chain(keys.iter().copied());
-        pairs.filter(|(name, _)| *name != without && !(without == "range" && matches!(*name, "from" | "to"))).collect()
+        pairs
+            .filter(|(name, _)| {
+                *name != without && !(without == "range" && matches!(*name, "from" | "to"))
+            })
+            .collect()
     };
     let row = |view: &UsageView| row(org, view, name(view), asked.group);
     let kept = |without: &'static [&'static str]| {
         let names = ["by", "measure", "range", "from", "to"];
         let names = names.into_iter().filter(|name| !without.contains(name));
-        names.filter_map(|name| Some((name, query.get(name)?.to_owned()))).collect::<Vec<_>>()
+        names
+            .filter_map(|name| Some((name, query.get(name)?.to_owned())))
+            .collect::<Vec<_>>()
     };
     show(&UsagePage {
         frame: visitor.frame("Usage", Section::Usage, &access).with_chart(),
@@ -129,12 +146,28 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         ranges: asked.span.chips(&path, &all("range")),
         days: asked.span.days(),
         kept: kept(&["range", "from", "to"]),
+        kept_compared: kept(&[]),
         compared: compared(&path, &all("key"), &asked.compared, &sums.data),
         chart: charts::chart(&drawn, &asked.span, asked.measure, title, kind, name),
         head: head(asked.by),
         rows: sums.data.iter().map(row).collect(),
-        csv: query::address(&paths::usage_csv(org), all("key")),
+        csv: csv(org, &asked),
     })
+}
+
+/// The table's sums, day by day.
+fn csv(org: Uuid, asked: &Asked) -> String {
+    let by = match asked.group {
+        Group::Day | Group::Hour => "day".to_owned(),
+        _ => format!("day,{}", asked.by),
+    };
+    let (from, to) = (asked.span.from.to_string(), asked.span.to.to_string());
+    let pairs = [
+        ("by", by.as_str()),
+        ("from", from.as_str()),
+        ("to", to.as_str()),
+    ];
+    query::address(&format!("{}/orgs/{org}/usage.csv", api::ROOT), pairs)
 }
 
 fn groupings(path: &str, kept: &[(&str, &str)], on: &str) -> Vec<Chip> {
@@ -153,7 +186,9 @@ fn compared(path: &str, kept: &[(&str, &str)], keys: &[String], rows: &[UsageVie
     let name = |key: &str| {
         let mut rows = rows.iter();
         let found = rows.find(|row| row.key_id.is_some_and(|id| id.to_string() == key));
-        found.and_then(|row| row.key_name.clone()).unwrap_or_else(|| key.to_owned())
+        found
+            .and_then(|row| row.key_name.clone())
+            .unwrap_or_else(|| key.to_owned())
     };
     let chip = |key: &String| {
         let others = keys.iter().filter(|other| *other != key);
@@ -175,8 +210,18 @@ fn head(by: &str) -> Head {
         "day" => "Day",
         _ => "Model",
     };
-    let numbers = ["Requests", "Errors", "Input", "Output", "Tokens", "Estimated", "Cost"];
-    let columns = [Column::text(first)].into_iter().chain(numbers.map(Column::number));
+    let numbers = [
+        "Requests",
+        "Errors",
+        "Input",
+        "Output",
+        "Tokens",
+        "Estimated",
+        "Cost",
+    ];
+    let columns = [Column::text(first)]
+        .into_iter()
+        .chain(numbers.map(Column::number));
     Head {
         columns: columns.collect(),
     }
@@ -186,7 +231,11 @@ fn row(org: Uuid, view: &UsageView, name: String, group: Group) -> UsageRow {
     let numbers: &Totals = &view.numbers;
     let errors = match numbers.errors {
         0 => "0".to_owned(),
-        errors => format!("{} ({})", grouped(errors), percent(errors, numbers.requests)),
+        errors => format!(
+            "{} ({})",
+            grouped(errors),
+            percent(errors, numbers.requests)
+        ),
     };
     let key = view.key_id.filter(|_| group == Group::Key);
     UsageRow {
@@ -201,51 +250,4 @@ fn row(org: Uuid, view: &UsageView, name: String, group: Group) -> UsageRow {
         estimated: percent(numbers.estimated_tokens, numbers.total_tokens),
         cost: money(charts::cost(numbers)),
     }
-}
-
-/// The sums that the page's table shows, one row a day and group.
-async fn csv(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
-    let access = visitor.enter(org, Role::Viewer)?;
-    let asked = Asked::of(&visitor);
-    let by = match asked.group {
-        Group::Day => vec![Group::Day],
-        group => vec![Group::Day, group],
-    };
-    let report = visitor.management.usage(&access, asked.search(by)).await?;
-    let mut text = String::from(
-        "day,key_id,key_name,model,project_id,requests,errors,input_tokens,output_tokens,total_tokens,estimated_tokens,cost_usd\r\n",
-    );
-    for row in &report.data {
-        line(&mut text, row);
-    }
-    let name = "attachment; filename=\"usage.csv\"";
-    let headers = [(CONTENT_TYPE, "text/csv; charset=utf-8"), (CONTENT_DISPOSITION, name)];
-    Ok::<_, Problem>((headers, text).into_response())
-}
-
-fn line(text: &mut String, row: &UsageView) {
-    let numbers = &row.numbers;
-    let id = |id: Option<String>| id.unwrap_or_default();
-    let cells = [
-        row.day.clone().unwrap_or_default(),
-        id(row.key_id.map(|id| id.to_string())),
-        cell(row.key_name.as_deref().unwrap_or_default()),
-        cell(row.model.as_deref().unwrap_or_default()),
-        id(row.project_id.map(|id| id.to_string())),
-        numbers.requests.to_string(),
-        numbers.errors.to_string(),
-        numbers.input_tokens.to_string(),
-        numbers.output_tokens.to_string(),
-        numbers.total_tokens.to_string(),
-        numbers.estimated_tokens.to_string(),
-        numbers.cost_usd.clone(),
-    ];
-    text.push_str(&cells.join(","));
-    text.push_str("\r\n");
-}
-
-/// A name that no spreadsheet takes for a formula.
-fn cell(name: &str) -> String {
-    let guard = if name.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    format!("\"{guard}{}\"", name.replace('"', "\"\""))
 }

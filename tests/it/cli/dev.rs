@@ -22,7 +22,9 @@ fn what_it_prints_works_as_pasted_and_is_booked_as_the_provider_reported_it() {
     command.env("TOLLGATE_SERVER__LISTEN", "127.0.0.1:0");
     let mut running = Running::start(command.arg("dev"));
     let curl = running.says("curl -sN ");
+    let link = running.says("/sign-in/");
     let shown = running.says("usage --org Demo");
+    assert!(paste(&format!("curl -s {link}")).contains("Your link works once."));
 
     let whole: Value = serde_json::from_str(&paste(&curl)).unwrap();
     let mut reported = whole["usage"]["total_tokens"].as_i64().unwrap();

@@ -36,7 +36,11 @@ pub(super) async fn usage_tab(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> 
     };
     let report = visitor.management.usage(&found.access, search).await?;
     let path = paths::key(ids.0, ids.1);
-    let kept: Vec<_> = query.get("measure").map(|own| ("measure", own)).into_iter().collect();
+    let kept: Vec<_> = query
+        .get("measure")
+        .map(|own| ("measure", own))
+        .into_iter()
+        .collect();
     let title = format!("{} by model", measure.title());
     let name = |row: &UsageView| row.model.clone().unwrap_or_default();
     let tab = UsageTab {
@@ -44,7 +48,14 @@ pub(super) async fn usage_tab(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> 
         days: span.days(),
         stats: charts::stats(&report, &span),
         measures: measure.chips(&path, &Span::pairs(query)),
-        chart: charts::chart(&report.data, &span, measure, title, ChartKind::Stacked, name),
+        chart: charts::chart(
+            &report.data,
+            &span,
+            measure,
+            title,
+            ChartKind::Stacked,
+            name,
+        ),
         sources: sources(&report.totals),
     };
     let mut page = found.page(KeyTab::Usage(tab)).await?;
@@ -53,7 +64,9 @@ pub(super) async fn usage_tab(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> 
 }
 
 fn sources(totals: &Totals) -> Vec<(&'static str, String)> {
-    let guessed = totals.estimated_tokens.saturating_add(totals.interrupted_tokens);
+    let guessed = totals
+        .estimated_tokens
+        .saturating_add(totals.interrupted_tokens);
     let reported = totals.total_tokens.saturating_sub(guessed);
     let share = |part| percent(part, totals.total_tokens);
     vec![
@@ -74,18 +87,28 @@ pub(super) async fn calls_tab(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> 
         limit: PAGE,
         ..CallSearch::default()
     };
-    let list = found.visitor.management.calls(&found.access, search).await?;
+    let list = found
+        .visitor
+        .management
+        .calls(&found.access, search)
+        .await?;
     let path = paths::key_calls(ids.0, ids.1);
     let kept: Vec<_> = ["q", "status"]
         .iter()
         .filter_map(|name| Some((*name, query.get(name)?)))
         .collect();
-    let next = list.next.as_deref().map(|cursor| {
-        query::address(&path, kept.iter().copied().chain([("cursor", cursor)]))
-    });
+    let next = list
+        .next
+        .as_deref()
+        .map(|cursor| query::address(&path, kept.iter().copied().chain([("cursor", cursor)])));
     let first = query::address(&path, kept.iter().copied());
     let shown = i64::try_from(list.calls.len()).unwrap_or(0);
-    let chips = [("All", ""), ("Answered", "2xx"), ("Refused", "4xx"), ("Failed", "5xx")];
+    let chips = [
+        ("All", ""),
+        ("Answered", "2xx"),
+        ("Refused", "4xx"),
+        ("Failed", "5xx"),
+    ];
     let chip = |(title, status): (&str, &'static str)| {
         let own = Some(("status", status)).filter(|(_, status)| !status.is_empty());
         let model = query.get("q").map(|model| ("q", model));
@@ -96,7 +119,9 @@ pub(super) async fn calls_tab(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> 
             is_on: query.get("status").unwrap_or_default() == status,
         }
     };
-    let status = query.get("status").map(|status| ("status", status.to_owned()));
+    let status = query
+        .get("status")
+        .map(|status| ("status", status.to_owned()));
     let tab = CallsTab {
         filters: Filters {
             action: path.clone(),

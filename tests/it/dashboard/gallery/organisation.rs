@@ -115,6 +115,7 @@ fn usage() -> UsagePage {
         ranges: chips(&["24 h", "7 d", "30 d"], 2),
         days: days(),
         kept: vec![("by", "key".into())],
+        kept_compared: vec![],
         compared: chips(&["Production", HOSTILE[0]], 9),
         chart: chart(
             "Cost by key",
@@ -132,7 +133,7 @@ fn usage() -> UsagePage {
             )
             .map(row)
             .collect(),
-        csv: paths::usage_csv(org),
+        csv: format!("/api/v1/orgs/{org}/usage.csv"),
     }
 }
 
