@@ -77,16 +77,12 @@ impl Management {
         // Others may have failed while this one waited for its place.
         self.throttle.check(&tries, self.now())?;
         let (is_right, _place) = place.verify(password, hash).await?;
-        match user.filter(|_| is_right) {
-            Some(user) => {
-                self.throttle.succeeded(&tries);
-                Ok(user)
-            }
-            None => {
-                self.throttle.failed(&tries, self.now());
-                Err(Problem::WrongCredentials)
-            }
-        }
+        let Some(user) = user.filter(|_| is_right) else {
+            self.throttle.failed(&tries, self.now());
+            return Err(Problem::WrongCredentials);
+        };
+        self.throttle.succeeded(&tries);
+        Ok(user)
     }
 
     /// Begins a session of someone who proved who they are. The one that the browser had ends.

@@ -179,3 +179,23 @@ async fn only_operators_make_tokens_of_the_operator() {
         .await
         .assert_problem(401, "unauthenticated");
 }
+
+#[tokio::test]
+async fn asking_twice_under_a_name_makes_one_token_and_shows_its_secret_once() {
+    let app = TestApp::start().await;
+    let admin = app.person(Role::Admin).await;
+    let name = [("idempotency-key", "once")];
+    let path = path(&app);
+    let body = r#"{"name":"CI","role":"viewer"}"#;
+    let first = app.ask_with(&admin, Method::POST, &path, &name, body);
+    let first = first.await.assert_json(201);
+    let again = app.ask_with(&admin, Method::POST, &path, &name, body);
+    let again = again.await;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    let again = again.assert_json(200);
+    assert_eq!(again["token"]["id"], first["token"]["id"]);
+    assert_eq!(again["secret"], json!(null));
+    let other = r#"{"name":"CD","role":"viewer"}"#;
+    let reused = app.ask_with(&admin, Method::POST, &path, &name, other);
+    reused.await.assert_problem(409, "idempotency_key_reused");
+}

@@ -66,15 +66,15 @@ async fn a_user_with_a_password_signs_in_and_one_without_gets_a_link() {
         "--name",
         "Bob",
     ]);
-    let link = bob["link"].as_str().unwrap();
-    assert!(link.starts_with("http://127.0.0.1:8080/sign-in/"), "{link}");
+    let bobs = bob["link"].as_str().unwrap();
+    assert!(bobs.starts_with("http://127.0.0.1:8080/sign-in/"), "{bobs}");
 
     let running = tollgate.serve(&Provider::honest().await, "");
     let client = Client::new(running.address().parse().unwrap());
     let proof = json!({"email": "ann@example.com", "password": PASSWORD});
     let me = post(&client, SESSION, proof).await.assert_json(200);
     assert_eq!(me["organizations"][0]["role"], "owner");
-    let proof = json!({"secret": last_part(link)});
+    let proof = json!({"secret": last_part(bobs)});
     let me = post(&client, "/api/v1/session/link", proof)
         .await
         .assert_json(200);
