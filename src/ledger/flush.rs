@@ -188,7 +188,7 @@ impl Ledger {
         killpoint::reach(Killpoint::Synced);
         let events: Vec<Event<'_>> = leaving.calls.iter().map(event).collect();
         let returns: Vec<_> = leaving.returns.values().map(|(back, _)| *back).collect();
-        let held = self.held(leaving.charged.keys());
+        let held = self.held(leaving.charged.keys().map(|(row, _)| row));
         let batch = events::Batch {
             events: &events,
             returns: &returns,
