@@ -84,6 +84,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// All that were not used yet, by e-mail address.
 #[utoipa::path(get, path = "/orgs/{org}/invitations", tag = "members",
+    operation_id = "list_invitations",
     responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
@@ -100,6 +101,7 @@ async fn list(
 /// Invites someone. The link is shown this once and works for a week; an earlier one for the same
 /// person works no more. The operator invites to an organisation that has no owner.
 #[utoipa::path(post, path = "/orgs/{org}/invitations", tag = "members",
+    operation_id = "create_invitation",
     request_body = Create, responses((status = 201, body = Invited)))]
 async fn create(
     State(management): State<Arc<Management>>,
@@ -120,6 +122,7 @@ async fn create(
 
 /// Ends an invitation before it is used.
 #[utoipa::path(delete, path = "/orgs/{org}/invitations/{id}", tag = "members",
+    operation_id = "revoke_invitation",
     responses((status = 204)))]
 async fn revoke(
     State(management): State<Arc<Management>>,
@@ -134,6 +137,7 @@ async fn revoke(
 /// Joins the organisation that you are invited to, and signs you in. The invitation works once, and
 /// only for the e-mail address that it names.
 #[utoipa::path(post, path = "/invitations/accept", tag = "members",
+    operation_id = "accept_invitation",
     security((), ("session" = [])),
     request_body = Accept, responses((status = 200, body = Me)))]
 async fn accept(

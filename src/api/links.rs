@@ -62,7 +62,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Makes the first operator of an installation, by the link that the server printed, and signs them
 /// in.
-#[utoipa::path(post, path = "/set-up", tag = "session", security(()),
+#[utoipa::path(post, path = "/set-up", tag = "session",
+    operation_id = "set_up",
+    security(()),
     request_body = SetUp, responses((status = 200, body = Me)))]
 async fn set_up(
     State(management): State<Arc<Management>>,
@@ -81,7 +83,9 @@ async fn set_up(
 }
 
 /// Signs in by a one-time link.
-#[utoipa::path(post, path = "/session/link", tag = "session", security(()),
+#[utoipa::path(post, path = "/session/link", tag = "session",
+    operation_id = "sign_in_by_link",
+    security(()),
     request_body = Link, responses((status = 200, body = Me)))]
 async fn sign_in(
     State(management): State<Arc<Management>>,
@@ -94,7 +98,9 @@ async fn sign_in(
 }
 
 /// Chooses a new password by a one-time link. Every session ends; sign in with the new password.
-#[utoipa::path(post, path = "/password/reset", tag = "session", security(()),
+#[utoipa::path(post, path = "/password/reset", tag = "session",
+    operation_id = "reset_password",
+    security(()),
     request_body = Reset, responses((status = 204)))]
 async fn reset(
     State(management): State<Arc<Management>>,

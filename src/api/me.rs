@@ -100,7 +100,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 }
 
 /// Who asks.
-#[utoipa::path(get, path = "/me", tag = "me", responses((status = 200, body = Me)))]
+#[utoipa::path(get, path = "/me", tag = "me",
+    operation_id = "read_me",
+    responses((status = 200, body = Me)))]
 async fn me(
     State(management): State<Arc<Management>>,
     signed: Signed,
@@ -110,6 +112,7 @@ async fn me(
 
 /// Where you are signed in, last used first.
 #[utoipa::path(get, path = "/me/sessions", tag = "me",
+    operation_id = "list_sessions",
     responses((status = 200, body = List<View>)))]
 async fn sessions(
     State(management): State<Arc<Management>>,
@@ -121,7 +124,9 @@ async fn sessions(
 }
 
 /// Signs you out everywhere.
-#[utoipa::path(delete, path = "/me/sessions", tag = "me", responses((status = 204)))]
+#[utoipa::path(delete, path = "/me/sessions", tag = "me",
+    operation_id = "end_sessions",
+    responses((status = 204)))]
 async fn end_all(
     State(management): State<Arc<Management>>,
     signed: Signed,
@@ -131,7 +136,9 @@ async fn end_all(
 }
 
 /// Signs you out of one session.
-#[utoipa::path(delete, path = "/me/sessions/{id}", tag = "me", responses((status = 204)))]
+#[utoipa::path(delete, path = "/me/sessions/{id}", tag = "me",
+    operation_id = "end_session",
+    responses((status = 204)))]
 async fn end(
     State(management): State<Arc<Management>>,
     signed: Signed,
@@ -146,6 +153,7 @@ async fn end(
 
 /// Changes your password. Every session of yours ends; the answer sets the cookie of a new one.
 #[utoipa::path(post, path = "/me/password", tag = "me",
+    operation_id = "change_password",
     request_body = PasswordChange, responses((status = 200, body = Me)))]
 async fn change_password(
     State(management): State<Arc<Management>>,

@@ -60,6 +60,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Everybody, by e-mail address.
 #[utoipa::path(get, path = "/orgs/{org}/members", tag = "members",
+    operation_id = "list_members",
     responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
@@ -75,6 +76,7 @@ async fn list(
 
 /// Makes someone a member whom you manage in another organisation already. Invite anybody else.
 #[utoipa::path(post, path = "/orgs/{org}/members", tag = "members",
+    operation_id = "add_member",
     request_body = Add, responses((status = 201, body = View)))]
 async fn add(
     State(management): State<Arc<Management>>,
@@ -90,6 +92,7 @@ async fn add(
 /// Gives a member another role. Their sessions end. Only owners make owners or change them, and the
 /// last owner stays one.
 #[utoipa::path(patch, path = "/orgs/{org}/members/{user}", tag = "members",
+    operation_id = "update_member",
     request_body = Change, responses((status = 200, body = View)))]
 async fn update(
     State(management): State<Arc<Management>>,
@@ -104,6 +107,7 @@ async fn update(
 
 /// Ends a membership. The member's keys in this organisation are disabled, and their sessions end.
 #[utoipa::path(delete, path = "/orgs/{org}/members/{user}", tag = "members",
+    operation_id = "remove_member",
     responses((status = 204)))]
 async fn remove(
     State(management): State<Arc<Management>>,

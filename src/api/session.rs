@@ -34,7 +34,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 ///
 /// Who has no account and whose password is wrong get the same answer. After a few wrong passwords
 /// each next try has to wait, a minute at most.
-#[utoipa::path(post, path = "/session", tag = "session", security(()),
+#[utoipa::path(post, path = "/session", tag = "session",
+    operation_id = "sign_in",
+    security(()),
     request_body = SignIn, responses((status = 200, body = Me)))]
 async fn sign_in(
     State(management): State<Arc<Management>>,
@@ -47,7 +49,9 @@ async fn sign_in(
 }
 
 /// Signs out: the session ends everywhere at once.
-#[utoipa::path(delete, path = "/session", tag = "session", responses((status = 204)))]
+#[utoipa::path(delete, path = "/session", tag = "session",
+    operation_id = "sign_out",
+    responses((status = 204)))]
 async fn sign_out(
     State(management): State<Arc<Management>>,
     signed: Signed,

@@ -88,6 +88,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// An organisation's tokens, by name.
 #[utoipa::path(get, path = "/orgs/{org}/tokens", tag = "tokens",
+    operation_id = "list_tokens",
     responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
@@ -100,6 +101,7 @@ async fn list(
 
 /// Makes a token. Its secret is shown this once.
 #[utoipa::path(post, path = "/orgs/{org}/tokens", tag = "tokens",
+    operation_id = "create_token",
     request_body = Create, responses((status = 201, body = Created), (status = 200, body = Created)))]
 async fn create(
     State(management): State<Arc<Management>>,
@@ -119,6 +121,7 @@ async fn create(
 
 /// Revokes a token at once.
 #[utoipa::path(delete, path = "/orgs/{org}/tokens/{id}", tag = "tokens",
+    operation_id = "revoke_token",
     responses((status = 204)))]
 async fn revoke(
     State(management): State<Arc<Management>>,
@@ -132,6 +135,7 @@ async fn revoke(
 
 /// The operator's tokens, by name.
 #[utoipa::path(get, path = "/tokens", tag = "tokens",
+    operation_id = "list_operator_tokens",
     responses((status = 200, body = List<View>)))]
 async fn list_operators(
     State(management): State<Arc<Management>>,
@@ -142,6 +146,7 @@ async fn list_operators(
 
 /// Makes a token that runs the installation. Its secret is shown this once.
 #[utoipa::path(post, path = "/tokens", tag = "tokens",
+    operation_id = "create_operator_token",
     request_body = CreateOperators, responses((status = 201, body = Created), (status = 200, body = Created)))]
 async fn create_operators(
     State(management): State<Arc<Management>>,
@@ -158,7 +163,9 @@ async fn create_operators(
 }
 
 /// Revokes a token of the operator at once.
-#[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens", responses((status = 204)))]
+#[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens",
+    operation_id = "revoke_operator_token",
+    responses((status = 204)))]
 async fn revoke_operators(
     State(management): State<Arc<Management>>,
     signed: Signed,

@@ -40,8 +40,8 @@ async fn save(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
         .await
     {
         Ok(_) => {
-            let path = paths::settings(access.organisation());
-            Ok(see_other(&query::address(&path, [("done", "saved")])))
+            let next = paths::settings(access.organisation());
+            Ok(see_other(&query::address(&next, [("done", "saved")])))
         }
         Err(problem) => {
             let mistakes = Mistakes::of(problem)?;

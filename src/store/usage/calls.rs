@@ -227,10 +227,10 @@ impl CallMark {
 
     /// The first instant all of whose calls lie behind it.
     fn end(self) -> Timestamp {
-        match self.id.0.is_nil() {
-            true => self.at,
-            false => self.at.plus(Duration::from_micros(1)),
+        if self.id.0.is_nil() {
+            return self.at;
         }
+        self.at.plus(Duration::from_micros(1))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use http::Method;
 use tollgate::domain::role::Role;
+use tollgate::domain::tenant::OrganisationId;
 use uuid::Uuid;
 
 use super::openapi::operations;
@@ -64,17 +65,24 @@ impl Place {
         let path = route.1.replace("{org}", &org.to_string());
         Self {
             org,
-            path: path.replace("{id}", &id.to_string()),
+            path: named(&path, id),
             body: body(route, id),
         }
     }
 
-    /// What `{id}` stands for.
+    /// What `{id}` or `{user}` stands for.
     async fn thing(app: &TestApp, (_, path): &Route, org: Uuid, asker: &Person) -> Uuid {
-        let organisation = tollgate::domain::tenant::OrganisationId(org);
-        match path.split('/').nth(3) {
-            Some("projects") => app.project_of(organisation).await.0,
-            Some("keys") => app.key_of(organisation, Some(asker)).await.0.id.0,
+        let organisation = OrganisationId(org);
+        let (of, rest) = path.split_once("{org}").unwrap_or(("", path));
+        match (rest.split('/').nth(1), of) {
+            (Some("projects"), _) => app.project_of(organisation).await.0,
+            (Some("keys"), _) => app.key_of(organisation, Some(asker)).await.0.id.0,
+            (Some("members"), _) => app.person_in(organisation, Role::Viewer).await.id.0,
+            (Some("invitations"), "/orgs/") => invitation(app, organisation).await,
+            (Some("tokens"), "/orgs/") => {
+                app.token_of(Some((organisation, Role::Viewer))).await.id.0
+            }
+            (Some("tokens"), _) => app.operator_token().await.id.0,
             _ => Uuid::now_v7(),
         }
     }
@@ -99,10 +107,27 @@ impl Place {
         let path = route.1.replace("{org}", &self.org.to_string());
         Self {
             org: self.org,
-            path: path.replace("{id}", &id.to_string()),
+            path: named(&path, id),
             body: body(route, id),
         }
     }
+}
+
+async fn invitation(app: &TestApp, organisation: OrganisationId) -> Uuid {
+    let admin = app.person_in(organisation, Role::Admin).await;
+    let path = format!("/orgs/{organisation}/invitations");
+    let body = r#"{"email":"new@example.com","role":"viewer"}"#;
+    let made = app
+        .ask(&admin, Method::POST, &path, body)
+        .await
+        .assert_json(201);
+    made["invitation"]["id"].as_str().unwrap().parse().unwrap()
+}
+
+/// With the name of a thing filled in.
+fn named(path: &str, id: Uuid) -> String {
+    let id = id.to_string();
+    path.replace("{id}", &id).replace("{user}", &id)
 }
 
 /// A body that is right.
@@ -113,7 +138,15 @@ fn body((method, path): &Route, id: Uuid) -> String {
         (_, "/keys/revoke-leaked") => r#"{"key":"sk-unknown"}"#.to_owned(),
         (_, "/orgs/{org}/keys/bulk") => format!(r#"{{"action":"disable","ids":["{id}"]}}"#),
         (_, "/orgs/{org}/keys/{id}/rotate") => r#"{"grace_seconds":60}"#.to_owned(),
-        _ => format!(r#"{{"name":"{name}"}}"#),
+        (_, "/orgs/{org}/members" | "/orgs/{org}/invitations") => {
+            format!(r#"{{"email":"{name}@example.com","role":"viewer"}}"#)
+        }
+        (_, "/orgs/{org}/members/{user}") => r#"{"role":"member"}"#.to_owned(),
+        (_, "/orgs/{org}/tokens") => format!(r#"{{"name":"{name}","role":"viewer"}}"#),
+        (_, path) if path.starts_with("/orgs") || path == "/tokens" => {
+            format!(r#"{{"name":"{name}"}}"#)
+        }
+        _ => "{}".to_owned(),
     }
 }
 
@@ -174,7 +207,7 @@ async fn strangers_things_read_as_if_there_were_none() {
             let unknown = bytes(&theirs.nowhere().ask(&app, &asker, &route).await);
             assert_eq!(foreign, unknown, "{route:?} as {role}");
             assert_eq!(foreign.0, 404, "{route:?} as {role}");
-            if route.1.contains("{id}") {
+            if route.1.matches('{').count() > 1 {
                 let id = Place::thing(&app, &route, theirs.org, &stranger).await;
                 let mixed = own.naming(&route, id);
                 let missing = own.naming(&route, Uuid::now_v7());

@@ -5,6 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tollgate::domain::role::Role;
 use tollgate::domain::tenant::{KeyId, KeyStatus};
+use tollgate::store::audit::AuditQuery;
 use tollgate::store::keys::{self, KeyPatch};
 use tollgate::store::{audit, memberships};
 use uuid::Uuid;
@@ -94,7 +95,7 @@ async fn who_is_removed_leaves_disabled_keys(database: TestDb) {
     let key = keys::find(app.db(), own.id).await.unwrap().unwrap();
     assert_eq!(key.status, KeyStatus::Disabled);
 
-    let log = audit::list(app.db(), app.organisation.id, Uuid::max(), 10).await;
+    let log = audit::list(app.db(), app.organisation.id, &AuditQuery::default(), 10).await;
     let log = log.unwrap();
     let found = |action: &str, subject: Uuid| {
         let mut rows = log.iter();

@@ -41,8 +41,28 @@ async fn a_secret_is_in_one_answer_and_in_no_other() {
     let rotated = ask(Method::POST, &rotate, "{}").await.assert_json(200);
     let secrets = [&made["secret"], &rotated["secret"]].map(|secret| secret.as_str().unwrap());
     assert_ne!(secrets[0], secrets[1]);
+    let org = format!("/orgs/{}", app.organisation.id);
+    let token_made = r#"{"name":"T","role":"viewer"}"#;
+    let token_made = app
+        .ask(&owner, Method::POST, &format!("{org}/tokens"), token_made)
+        .await;
+    let token_made = token_made.assert_json(201);
+    let invited = r#"{"email":"new@example.com","role":"viewer"}"#;
+    let invited = app
+        .ask(&owner, Method::POST, &format!("{org}/invitations"), invited)
+        .await;
+    let invited = invited.assert_json(201);
+    let further = [&token_made["secret"], &invited["secret"]];
+    let further = further.map(|secret| secret.as_str().unwrap());
     let cookie = owner.cookie.split_once('=').unwrap().1;
-    let secrets = [secrets[0], secrets[1], cookie, &token.secret];
+    let secrets = [
+        secrets[0],
+        secrets[1],
+        further[0],
+        further[1],
+        cookie,
+        &token.secret,
+    ];
 
     let again = ask(Method::POST, &keys, r#"{"name":"One"}"#)
         .await

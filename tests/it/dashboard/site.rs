@@ -13,7 +13,8 @@ mod roles;
 impl TestApp {
     /// A page.
     async fn page(&self, who: &dyn Asker, path: &str) -> Reply {
-        let opened = self.client.send(Method::GET, path, &who.headers(), "");
+        let headers = who.headers();
+        let opened = self.client.send(Method::GET, path, &headers, "");
         opened.await.read().await
     }
 

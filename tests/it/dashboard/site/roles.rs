@@ -67,7 +67,8 @@ async fn a_viewer_changes_nothing_by_forms() {
     let key = app.key().await;
     let path = format!("/orgs/{}/keys/{}", app.organisation.id, key.id);
     for what in ["disable", "enable", "rotate", "delete", "settings"] {
-        let refused = app.submit(&person, &format!("{path}/{what}"), &[("name", "x")]);
+        let path = format!("{path}/{what}");
+        let refused = app.submit(&person, &path, &[("name", "x")]);
         refused.await.assert_page(403);
     }
 }
