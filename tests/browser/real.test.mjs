@@ -105,7 +105,7 @@ test("a rotated key has a new secret, and a deleted one is gone after its name i
   assert.notEqual(now, before);
   assert.deepEqual([await stage.call(before), await stage.call(now)], [200, 200]);
   await stored(owner);
-  await owner.getByText("The old secret").waitFor();
+  await owner.locator("#previous-secret").waitFor();
   await owner.getByRole("link", { name: "Delete" }).click();
   const dialog = owner.locator("#dialog-delete");
   assert.ok(await dialog.getByRole("button", { name: "Delete for good" }).isDisabled());
