@@ -257,7 +257,9 @@ impl Management {
 impl Totals {
     fn of_all(rows: &[UsageRow]) -> Self {
         let mut sum = UsageRow::default();
-        rows.iter().for_each(|row| sum.add(row));
+        for row in rows {
+            sum.add(row);
+        }
         Self::of(&sum)
     }
 

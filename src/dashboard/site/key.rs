@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
 use axum::routing::{get, post};
 use uuid::Uuid;
 
@@ -170,9 +171,9 @@ impl Found {
     }
 
     /// On to the key, saying what was done.
-    fn done(&self, what: &str) -> Answer {
+    fn done(&self, what: &str) -> Response {
         let path = paths::key(self.access.organisation(), self.key.id);
-        Ok(see_other(&query::address(&path, [("done", what)])))
+        see_other(&query::address(&path, [("done", what)]))
     }
 }
 
@@ -326,7 +327,7 @@ async fn set_status(visitor: Visitor, ids: (Uuid, Uuid), status: KeyStatus, done
     management
         .update_key(&found.access, ids.1, patch, None)
         .await?;
-    found.done(done)
+    Ok(found.done(done))
 }
 
 async fn ask_rotate(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> Answer {

@@ -129,9 +129,9 @@ async fn page(
     let (mut expiry, mut day) = (expiry.value(chosen).required(), day);
     let wrong = mistakes.at("expires_at");
     if is_day {
-        day.error = wrong
+        day.error = wrong;
     } else {
-        expiry.error = wrong
+        expiry.error = wrong;
     }
     let name = Field::new("Name", "name").required();
     let name = name

@@ -180,12 +180,8 @@ fn head(access: &Access, query: &Query) -> Head {
             _ if now == down => Some(Order::Descending),
             _ => None,
         };
-        let next = match order {
-            Some(Order::Ascending) => &down,
-            Some(Order::Descending) => &up,
-            None if usual == "-" => &down,
-            None => &up,
-        };
+        let is_down = order.map_or(usual == "-", |order| order == Order::Ascending);
+        let next = if is_down { &down } else { &up };
         let column = column.sorts(link(access, query, ("sort", next)));
         match order {
             Some(order) => column.in_order(order),

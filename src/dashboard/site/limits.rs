@@ -15,11 +15,11 @@ pub(super) fn fill(limits: &Limits) -> LimitFields {
     let mut fields = LimitFields::default();
     if let Some(quota) = limits.quota {
         fields.quota.value = quota.amount.to_string();
-        fields.quota_period.value = name(quota.period).to_owned();
+        name(quota.period).clone_into(&mut fields.quota_period.value);
     }
     if let Some(budget) = limits.budget {
         fields.budget.value = format_usd(budget.amount_nano);
-        fields.budget_period.value = name(budget.period).to_owned();
+        name(budget.period).clone_into(&mut fields.budget_period.value);
     }
     for (field, rate) in fields.rates.iter_mut().zip(rates(limits)) {
         field.value = rate.map(|rate| rate.to_string()).unwrap_or_default();

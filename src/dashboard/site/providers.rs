@@ -39,10 +39,10 @@ fn card(
     names: &[(String, std::sync::Arc<str>)],
 ) -> ProviderCard {
     let providers = management.catalog.providers();
-    let named = providers
+    let found = providers
         .iter()
         .find(|provider| *provider.name == *view.name);
-    let address = named.map(|provider| provider.models_uri().to_string());
+    let address = found.map(|provider| provider.models_uri().to_string());
     let own = names
         .iter()
         .filter(|(_, provider)| **provider == *view.name)
