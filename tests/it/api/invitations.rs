@@ -184,7 +184,7 @@ async fn a_revoked_replaced_or_old_invitation_works_no_more() {
         .await
         .assert_problem(404, "not_found");
     let old = invite(&app, &admin, NEW, Role::Member).await;
-    clock.advance(Duration::from_secs(7 * 86400));
+    clock.advance(Duration::from_hours(7 * 24));
     join(&app, &old).await.assert_problem(404, "not_found");
     for garbage in ["", "x", &"A".repeat(43)] {
         join(&app, garbage).await.assert_problem(404, "not_found");

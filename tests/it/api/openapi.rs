@@ -78,11 +78,15 @@ fn every_operation_has_a_name_of_its_own_and_says_what_it_does() {
             "{method} {path}"
         );
         let parameters = operation["parameters"].as_array();
-        let named = parameters
+        let in_path = parameters
             .into_iter()
             .flatten()
             .filter(|parameter| parameter["in"] == "path");
-        assert_eq!(named.count(), path.matches('{').count(), "{method} {path}");
+        assert_eq!(
+            in_path.count(),
+            path.matches('{').count(),
+            "{method} {path}"
+        );
     }
 }
 
