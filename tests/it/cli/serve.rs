@@ -46,6 +46,14 @@ impl Installation {
     }
 }
 
+/// It ended as it was told, and said nothing but how to set up an installation that nobody has.
+#[track_caller]
+fn assert_ended_well(server: &mut Running) {
+    let (status, errors) = server.ended();
+    let mut failures = errors.lines().filter(|line| !line.contains("/set-up/"));
+    assert_eq!((status.code(), failures.next()), (Some(0), None));
+}
+
 /// A provider whose streams wait in their middle.
 async fn gated() -> (Provider, Gate) {
     let gate = Gate::closed();
@@ -86,8 +94,7 @@ async fn a_signal_ends_readiness_first_then_lets_streams_finish_and_books_them()
     for stream in [stream, late] {
         assert!(stream.read().await.text().ends_with("data: [DONE]\n\n"));
     }
-    let (status, errors) = running.ended();
-    assert_eq!((status.code(), errors.as_str()), (Some(0), ""));
+    assert_ended_well(&mut running);
     let calls = tollgate.calls();
     let calls = calls.as_array().unwrap();
     assert_eq!(calls.len(), 2);
@@ -145,8 +152,7 @@ async fn servers_share_a_postgres_database_and_even_a_data_directory() {
     }
     for server in &mut servers {
         server.signal("TERM");
-        let (status, errors) = server.ended();
-        assert_eq!((status.code(), errors.as_str()), (Some(0), ""));
+        assert_ended_well(server);
     }
 }
 

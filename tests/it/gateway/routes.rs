@@ -22,7 +22,6 @@ async fn unknown_routes_name_what_is_served() {
         "/V1/chat/completions",
         "/v1",
         "/v2/x",
-        "/",
         "/wp-login.php",
         "/version",
         "/metrics",
