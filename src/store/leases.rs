@@ -12,7 +12,6 @@ mod adjust;
 mod claim;
 mod close;
 mod grant;
-mod held;
 mod holders;
 mod recall;
 mod renew;
@@ -22,7 +21,6 @@ mod take_back;
 
 pub use close::{charge_expired, close_predecessors, suspect_expired};
 pub use grant::grant;
-pub use held::held;
 pub use recall::recall;
 pub use renew::{register, renew};
 pub(super) use rows::LeaseState;
@@ -34,7 +32,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     renew::ORPHAN,
     close::BY_EXPIRY,
     close::BY_HOLDER,
-    held::HELD,
 ];
 
 /// How long a process and its leases live after they were heard of.

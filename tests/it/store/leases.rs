@@ -263,7 +263,11 @@ async fn what_is_held_is_noted_with_the_events_that_spent_from_the_lease(test: T
     for process in [&one, &other] {
         books.ask(process, 100).await;
     }
-    let held = async || leases::held(books.db(), books.budget).await.unwrap();
+    let scope = ScopeId::Key(books.key.id);
+    let held = async || {
+        let uses = budgets::uses(books.db(), scope, now()).await.unwrap();
+        uses.iter().map(|row| row.held).sum::<i64>()
+    };
     for (process, in_flight, sum) in [(&one, 60, 60), (&other, 30, 90), (&one, 5, 35)] {
         let batch = Batch {
             events: &[books.call(Some(process.lease), 10)],
