@@ -1,8 +1,5 @@
 //! Budgets as arithmetic: what they count, which period an instant falls in, and how much a call
 //! may hold.
-
-use std::time::Duration;
-
 use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -146,11 +143,6 @@ impl std::fmt::Display for BudgetLimit {
             Period::Month => " per month",
         })
     }
-}
-
-/// Until when a refused caller of a budget with `period` has to wait.
-pub fn until_reset(period: Period, now: Timestamp) -> Option<Duration> {
-    period.end(now).map(|end| end.since(now))
 }
 
 #[cfg(test)]
