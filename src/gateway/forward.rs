@@ -97,6 +97,8 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
     let headers = std::mem::take(&mut inspected.head.headers);
     let headers = headers::to_provider(headers, provider.credential.as_ref());
     let adds_usage = provider.takes_stream_options() && body::adds_usage(&inspected.facts);
+    // Calls that came together leave together: a provider that sleeps is woken once, not once a call.
+    tokio::task::yield_now().await;
     if held.dispatch().await.is_err() {
         let unrecordable = Outcome::Failed(Refusal::LedgerUnavailable, Ending::NeverSent);
         return reply(held, unrecordable, false);

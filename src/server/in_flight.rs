@@ -132,6 +132,9 @@ impl hyper::service::Service<Request<Incoming>> for Counted {
         let answering = self.router.clone().call(request);
         Box::pin(async move {
             let response = answering.await?;
+            // Answers that came together leave together: a client that sleeps is woken once for all
+            // of its own.
+            tokio::task::yield_now().await;
             call.waits_for_reader(true);
             Ok(response.map(|inner| CountedBody {
                 inner,
