@@ -29,6 +29,7 @@ pub use model::Model;
 pub use provider::{OnDisconnect, OutputCapField, Protocol, Provider};
 pub use sections::{Auth, Durability, Ledger, Quota, Retention, Server};
 
+use crate::domain::price::Price;
 use environment::Environment;
 use layers::Layers;
 use provider::RawProvider;
@@ -170,13 +171,20 @@ impl Config {
         self.database_url = None;
     }
 
-    /// Sends calls of `models` to a simulated provider at `address`.
+    /// Sends calls of `models` to a simulated provider at `address`; they cost what is said there.
     pub fn simulate_provider(
         &mut self,
         address: SocketAddr,
-        models: &[&str],
+        models: &[(&str, Price)],
     ) -> Result<(), ConfigError> {
-        self.providers.push(Provider::simulated(address, models)?);
+        let provider = Provider::simulated(address, models.iter().map(|(name, _)| *name))?;
+        for (name, price) in models {
+            if self.model(name).is_none() {
+                let model = Model::simulated(name, &provider.name, *price);
+                self.models.push(model);
+            }
+        }
+        self.providers.push(provider);
         Ok(())
     }
 

@@ -24,10 +24,24 @@ use axum::routing::{get, post};
 
 pub use serve::serve;
 
+use crate::domain::price::Price;
 use problem::Problem;
 
 /// The models it offers: one quick, one leisurely.
 pub const MODELS: [&str; 2] = ["sandbox-fast", "sandbox-slow"];
+
+/// What they pretend to cost, in the order of [`MODELS`], so that costs and budgets can be tried.
+pub const PRICES: [Price; 2] = [simple(150_000, 600_000), simple(2_500_000, 10_000_000)];
+
+/// Micro-USD per million tokens.
+const fn simple(input: i64, output: i64) -> Price {
+    Price {
+        input,
+        output,
+        cached_input: input,
+        cache_write: input,
+    }
+}
 
 /// Largest request body it reads; inline images make bodies large.
 const BODY_LIMIT: usize = 64 << 20;

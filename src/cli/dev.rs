@@ -44,7 +44,8 @@ pub async fn dev(mut config: Config) -> anyhow::Result<()> {
     let beside = TaskTracker::new();
     if config.providers.is_empty() {
         let simulated = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        config.simulate_provider(simulated.local_addr()?, &sandbox::MODELS)?;
+        let models: Vec<_> = sandbox::MODELS.into_iter().zip(sandbox::PRICES).collect();
+        config.simulate_provider(simulated.local_addr()?, &models)?;
         beside.spawn(sandbox::serve(simulated, stop));
     }
     let address = listener.local_addr()?;

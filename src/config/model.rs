@@ -43,6 +43,22 @@ struct RawPrice {
 }
 
 impl Model {
+    /// A model of a simulated provider.
+    pub(super) fn simulated(name: &str, provider: &str, price: Price) -> Self {
+        Self {
+            name: name.to_owned(),
+            provider: provider.to_owned(),
+            upstream: None,
+            max_output_tokens: None,
+            context_window: None,
+            tokenizer: None,
+            part_tokens: default_part_tokens(),
+            prompt_overhead: 0,
+            reasoning: false,
+            price: Some(price),
+        }
+    }
+
     /// What the provider calls it.
     pub fn upstream(&self) -> &str {
         self.upstream.as_deref().unwrap_or(&self.name)

@@ -87,13 +87,16 @@ pub(super) struct RawProvider {
 
 impl Provider {
     /// A provider without a credential on this machine.
-    pub(super) fn simulated(address: SocketAddr, models: &[&str]) -> Result<Self, ConfigError> {
+    pub(super) fn simulated<'a>(
+        address: SocketAddr,
+        models: impl Iterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
         let raw = RawProvider {
             name: "sandbox".to_owned(),
             protocol: Protocol::default(),
             base_url: format!("http://{address}/v1"),
             api_key: None,
-            models: models.iter().map(ToString::to_string).collect(),
+            models: models.map(ToOwned::to_owned).collect(),
             include_usage: yes(),
             output_cap_field: OutputCapField::default(),
             on_disconnect: None,
