@@ -26,8 +26,12 @@ pub struct Lifecycle {
 impl Lifecycle {
     /// Whether new calls are welcome.
     pub fn is_ready(&self) -> bool {
-        let is_leaving = self.leaving.load(Ordering::Acquire) || self.soft.is_cancelled();
-        self.ready.load(Ordering::Acquire) && !is_leaving
+        self.ready.load(Ordering::Acquire) && !self.is_leaving()
+    }
+
+    /// Whether the end is near: who calls now should call elsewhere next time.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
     }
 
     /// The store is there and migrated, or it is away.
@@ -45,11 +49,13 @@ impl Lifecycle {
 
     /// Asks for the end: no new calls, the ones in flight may finish.
     pub fn stop(&self) {
+        self.leave();
         self.soft.cancel();
     }
 
     /// Ends everything now.
     pub fn stop_now(&self) {
+        self.leave();
         self.stopped.store(true, Ordering::Release);
         self.soft.cancel();
         self.hard.cancel();

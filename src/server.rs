@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::config;
 use crate::lifecycle::Lifecycle;
 
+mod door;
 mod farewell;
 mod guarded_io;
 mod in_flight;
@@ -36,6 +37,8 @@ const STREAMS: u32 = 100;
 const STREAM_BUFFER: usize = 64 * 1024;
 /// How long a reader may take nothing of what is there for it.
 const WRITE_STALL: Duration = Duration::from_mins(1);
+/// At a stop: how long a connection without a call is kept for one that may be on its way.
+const QUIET: Duration = Duration::from_millis(500);
 /// After a failed `accept`, mostly for want of descriptors: time for some to come back.
 const RECOVERY: Duration = Duration::from_millis(50);
 
@@ -106,20 +109,26 @@ impl Server {
 
     /// Serves until the process is told to stop; then every connection ends after its calls.
     pub async fn accept(self: Arc<Self>, listener: TcpListener) {
+        let mut has_failed = false;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.lifecycle.stopping() => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((stream, peer)) => {
+                    has_failed = false;
+                    self.admit(stream, peer);
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if !std::mem::replace(&mut has_failed, true) {
+                        tracing::warn!(%error, "connections cannot be accepted");
+                    }
                     tokio::time::sleep(RECOVERY).await;
                 }
             }
         }
-        drop(listener);
+        door::close(listener, |stream, peer| self.admit(stream, peer)).await;
         self.connections.close();
         self.connections.wait().await;
     }
@@ -148,26 +157,52 @@ impl Server {
         let (in_flight, left) = (InFlight::default(), Left::default());
         let stream = Farewell::new(stream, left.clone());
         let io = GuardedIo::new(stream, self.deadlines, in_flight.clone());
-        let service = counted(self.router.clone(), in_flight, peer);
-        if let Err(error) = self.serve_http(io, service).await {
+        let (router, lifecycle) = (self.router.clone(), Arc::clone(&self.lifecycle));
+        let service = counted(router, in_flight.clone(), peer, lifecycle);
+        if let Err(error) = self.serve_http(io, service, &in_flight).await {
             tracing::debug!(%error, "a connection broke");
         }
         left.close().await;
     }
 
     /// Serves to the connection's end. When calls have to end, they look again whether they may.
-    async fn serve_http(&self, io: GuardedIo, service: Counted) -> Result<(), BoxError> {
+    async fn serve_http(
+        &self,
+        io: GuardedIo,
+        service: Counted,
+        in_flight: &InFlight,
+    ) -> Result<(), BoxError> {
         let connection = self.http.serve_connection(TokioIo::new(io), service);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
             ended = connection.as_mut() => return ended,
-            () = self.lifecycle.stopping() => connection.as_mut().graceful_shutdown(),
+            () = self.may_end(in_flight) => connection.as_mut().graceful_shutdown(),
         }
         tokio::select! {
             ended = connection.as_mut() => return ended,
             () = self.lifecycle.stopped() => {}
         }
         connection.await
+    }
+
+    /// Returns at a stop, once no call is lost by ending a connection. HTTP/2 tells its peer first. In
+    /// HTTP/1.1 a call may come in the moment in which its connection is closed: so one that is in use
+    /// is closed by an answer that says so, and others are closed when they have been quiet for a while.
+    /// hyper would close at once what is idle or has not read anything yet.
+    async fn may_end(&self, in_flight: &InFlight) {
+        self.lifecycle.stopping().await;
+        let mut before = in_flight.look();
+        while !in_flight.is_h2() {
+            tokio::select! {
+                () = tokio::time::sleep(QUIET) => {}
+                () = self.lifecycle.stopped() => return,
+            }
+            let now = in_flight.look();
+            if now == before && !now.is_any() {
+                return;
+            }
+            before = now;
+        }
     }
 }
 

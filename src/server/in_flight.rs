@@ -5,19 +5,21 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use http::{Request, Response, Version};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tower::Service;
 
 use super::Peer;
+use crate::lifecycle::Lifecycle;
 
 /// The calls of one connection.
 #[derive(Clone, Default)]
@@ -27,6 +29,8 @@ pub(super) struct InFlight(Arc<Calls>);
 struct Calls {
     /// How many have begun above [`OPEN`]'s bits, how many are open in them.
     count: AtomicU64,
+    /// Whether they are HTTP/2's.
+    is_h2: AtomicBool,
     /// HTTP/2 answers that wait for their reader, by their call's place in the count.
     unread: Mutex<BTreeMap<u64, Instant>>,
 }
@@ -46,12 +50,13 @@ struct InFlightCall {
     is_h2: bool,
 }
 
-/// The routes, counting.
+/// The routes, counting. When the end is near, answers of HTTP/1.1 say that no call may follow.
 #[derive(Clone)]
 pub(super) struct Counted {
     router: Router,
     in_flight: InFlight,
     peer: Peer,
+    lifecycle: Arc<Lifecycle>,
 }
 
 /// A body that keeps its call counted. HTTP/2 gets it in pieces: it queues what it is given, and a
@@ -62,11 +67,17 @@ pub(super) struct CountedBody {
     call: InFlightCall,
 }
 
-pub(super) fn counted(router: Router, in_flight: InFlight, peer: Peer) -> Counted {
+pub(super) fn counted(
+    router: Router,
+    in_flight: InFlight,
+    peer: Peer,
+    lifecycle: Arc<Lifecycle>,
+) -> Counted {
     Counted {
         router,
         in_flight,
         peer,
+        lifecycle,
     }
 }
 
@@ -75,17 +86,26 @@ impl InFlight {
         Seen(self.0.count.load(Ordering::Acquire))
     }
 
+    /// Whether calls of HTTP/2 were made.
+    pub(super) fn is_h2(&self) -> bool {
+        self.0.is_h2.load(Ordering::Relaxed)
+    }
+
     /// Since when an answer waits for its reader.
     pub(super) fn unread_since(&self) -> Option<Instant> {
         self.0.unread.lock().values().min().copied()
     }
 
     fn enter(&self, version: Version) -> InFlightCall {
+        let is_h2 = version == Version::HTTP_2;
+        if is_h2 {
+            self.0.is_h2.store(true, Ordering::Relaxed);
+        }
         let before = self.0.count.fetch_add(OPEN + 2, Ordering::AcqRel);
         InFlightCall {
             calls: self.clone(),
             place: before & !OPEN,
-            is_h2: version == Version::HTTP_2,
+            is_h2,
         }
     }
 }
@@ -130,11 +150,16 @@ impl hyper::service::Service<Request<Incoming>> for Counted {
         }
         // A router is always ready: each of its routes is cloned for a call.
         let answering = self.router.clone().call(request);
+        let lifecycle = Arc::clone(&self.lifecycle);
         Box::pin(async move {
-            let response = answering.await?;
+            let mut response = answering.await?;
             // Answers that came together leave together: a client that sleeps is woken once for all
             // of its own.
             tokio::task::yield_now().await;
+            if lifecycle.is_leaving() && !call.is_h2 {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
             call.waits_for_reader(true);
             Ok(response.map(|inner| CountedBody {
                 inner,

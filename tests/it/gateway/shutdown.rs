@@ -202,6 +202,55 @@ async fn a_kept_connection_is_closed_after_its_answer() {
 }
 
 #[tokio::test]
+async fn calls_that_come_in_the_moment_of_a_stop_are_answered_and_told_to_go_elsewhere() {
+    let mut app = TestApp::start().await;
+    let key = app.key().await;
+    let mut kept = app.client.connect().await;
+    let live = "GET /livez HTTP/1.1\r\nHost: t\r\n\r\n";
+    kept.write_all(live.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"ok\n") {
+        assert!(kept.read_buf(&mut answer).await.unwrap() > 0);
+    }
+    let fresh = app.client.connect().await;
+    app.lifecycle.stop();
+    let body = chat_body("");
+    let call = format!(
+        "POST {CHAT} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+        key.secret,
+        body.len()
+    );
+    for mut socket in [kept, fresh] {
+        socket.write_all(call.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+    app.stopped().await;
+    app.booked(2).await;
+}
+
+#[tokio::test]
+async fn answers_ask_clients_to_leave_while_they_are_still_served() {
+    let app = TestApp::start().await;
+    let key = app.key().await;
+    assert_eq!(
+        app.client.chat(&key.secret).await.header("connection"),
+        None
+    );
+    let mut h2 = H2::connect(&app.client).await;
+    app.lifecycle.leave();
+    for _ in 0..2 {
+        let answer = app.client.chat(&key.secret).await;
+        let told = answer.header("connection");
+        assert_eq!((answer.status.as_u16(), told), (200, Some("close")));
+        let answer = h2.chat(&key.secret, chat_body("")).await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+}
+
+#[tokio::test]
 async fn readiness_that_ended_does_not_come_back_with_the_store() {
     let app = TestApp::start().await;
     app.lifecycle.leave();
