@@ -18,10 +18,12 @@ use tokio_util::task::TaskTracker;
 use crate::config;
 use crate::lifecycle::Lifecycle;
 
+pub mod descriptors;
 mod door;
 mod farewell;
 mod guarded_io;
 mod in_flight;
+pub mod memory;
 mod streams;
 
 use farewell::{Farewell, Left};
@@ -29,9 +31,9 @@ use guarded_io::{Deadlines, GuardedIo};
 use in_flight::{Counted, InFlight, counted};
 use streams::Streams;
 
-/// The parser's own limit on heads, above those of [`crate::gateway`], which answer politely. Its limit
-/// of 100 fields is left as it is: set to anything, even to that, it costs memory for every head.
-const HEAD_BYTES: usize = 128 * 1024;
+/// The parser's own limit on heads, above those of [`crate::gateway`], which answer politely; also what
+/// is kept for a reader that does not read. Its limit of 100 fields is left as it is: set to anything, even to that, it costs memory for every head.
+const HEAD_BYTES: usize = 96 * 1024;
 /// What HTTP/2 may have open and buffered on one connection.
 const STREAMS: u32 = 100;
 const STREAM_BUFFER: usize = 64 * 1024;

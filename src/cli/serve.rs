@@ -15,13 +15,16 @@ use crate::config::{Config, ConfigError};
 use crate::domain::time::Clock;
 use crate::metrics::{self, Metrics};
 use crate::providers::Catalog;
+use crate::server::{descriptors, memory};
 
 /// Runs the gateway until it is told to stop. `reload` reads the configuration again.
 pub async fn serve(
-    config: Config,
+    mut config: Config,
     reload: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<()> {
-    for warning in &config.warnings {
+    let few = descriptors::fit(&mut config.server);
+    let little = memory::fit(&mut config.server);
+    for warning in config.warnings.iter().chain(&few).chain(&little) {
         tracing::warn!("{warning}");
     }
     let listener = bind(&config).await?;
