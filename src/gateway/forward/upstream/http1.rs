@@ -19,6 +19,9 @@ use super::origin::Origin;
 use super::relay::Relay;
 use super::{Outgoing, Unanswered};
 
+/// What is read ahead of a client that does not read; also the largest head. hyper's own is 400 KB.
+const READ_AHEAD: usize = 32 * 1024;
+
 /// See the module.
 pub(super) struct Wire {
     sender: SendRequest<Full<Bytes>>,
@@ -29,7 +32,8 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) async fn begin(io: Io) -> Result<Box<Self>, hyper::Error> {
-        let (sender, connection) = http1::handshake(io).await?;
+        let mut http = http1::Builder::new();
+        let (sender, connection) = http.max_buf_size(READ_AHEAD).handshake(io).await?;
         Ok(Box::new(Self {
             sender,
             connection: Some(connection),
