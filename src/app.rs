@@ -74,10 +74,7 @@ impl App {
             callers,
             catalog: Arc::new(Catalog::build(config)?),
             upstream: Arc::new(Upstream::new()?),
-            capacity: Capacity::new(
-                config.server.max_connections,
-                config.server.max_buffered_bytes,
-            ),
+            capacity: Capacity::new(config.server.max_calls, config.server.max_buffered_bytes),
             audit: Audit::default(),
             retention: config.retention.clone(),
         };

@@ -194,7 +194,9 @@ impl Callers {
         for scope in &scopes {
             scope.cover(&self.ledger, self.ledger.now()).await?;
         }
-        Ok(Caller::new(&row, scopes, self.ledger.refusals()))
+        let portion = self.limiters.portion(row.organisation.id);
+        let refusals = self.ledger.refusals();
+        Ok(Caller::new(&row, scopes, portion, refusals))
     }
 
     /// Lets keys that are read later have the organisation and project of this one.

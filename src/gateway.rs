@@ -33,7 +33,7 @@ mod rate_limit;
 mod refusal;
 mod routes;
 
-pub use capacity::Capacity;
+pub use capacity::{Capacity, Portion};
 pub use forward::Upstream;
 pub use inspect::{BodyLimits, Endpoint};
 pub use rate_limit::{Gates, Limiters};

@@ -9,7 +9,7 @@ use crate::domain::tenant::{
     CallId, KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId,
 };
 use crate::domain::time::Timestamp;
-use crate::gateway::Refusal;
+use crate::gateway::{Portion, Refusal};
 use crate::ledger::{Cover, Refusals};
 use crate::store::callers::CallerRow;
 
@@ -32,12 +32,18 @@ pub struct Caller {
     /// When this secret stops working, if the key was rotated away from it.
     pub grace_until: Option<Timestamp>,
     scopes: [Arc<Scope>; 3],
+    portion: Arc<Portion>,
     refusals: Arc<Refusals>,
 }
 
 impl Caller {
     /// The owner that `row` tells of, limited by `scopes`.
-    pub(super) fn new(row: &CallerRow, scopes: [Arc<Scope>; 3], refusals: Arc<Refusals>) -> Self {
+    pub(super) fn new(
+        row: &CallerRow,
+        scopes: [Arc<Scope>; 3],
+        portion: Arc<Portion>,
+        refusals: Arc<Refusals>,
+    ) -> Self {
         Self {
             organisation_id: row.organisation.id,
             project_id: row.project.id,
@@ -48,6 +54,7 @@ impl Caller {
             expires_at: row.key.expires_at,
             grace_until: row.grace_until,
             scopes,
+            portion,
             refusals,
         }
     }
@@ -55,6 +62,11 @@ impl Caller {
     /// Organisation, project and key, in the order in which their limits apply.
     pub fn scopes(&self) -> &[Arc<Scope>; 3] {
         &self.scopes
+    }
+
+    /// What its organisation's calls take of this process.
+    pub fn portion(&self) -> &Arc<Portion> {
+        &self.portion
     }
 
     /// Whether all three allow `model`.

@@ -31,7 +31,9 @@ pub struct Server {
     pub max_body_bytes: usize,
     /// Bytes of request bodies held at once.
     pub max_buffered_bytes: usize,
-    /// Connections open and calls in flight at once.
+    /// Calls in flight at once.
+    pub max_calls: usize,
+    /// Connections open at once.
     pub max_connections: usize,
     /// Connections open at once from one address; 0 = no cap.
     pub max_connections_per_address: usize,

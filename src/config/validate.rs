@@ -54,6 +54,7 @@ fn check_server(config: &Config) -> Result<(), ConfigError> {
     ];
     let caps = [
         ("max_body_bytes", server.max_body_bytes),
+        ("max_calls", server.max_calls),
         ("max_connections", server.max_connections),
     ];
     let zero_timeouts = timeouts.iter().filter(|(_, span)| span.is_zero());

@@ -14,7 +14,8 @@ use super::in_flight::InFlight;
 use super::requests::RequestGate;
 use super::tokens::TokenBucket;
 use crate::domain::limits::Limits;
-use crate::domain::tenant::ScopeId;
+use crate::domain::tenant::{OrganisationId, ScopeId};
+use crate::gateway::capacity::Portion;
 
 /// All limiters of this process.
 #[derive(Default)]
@@ -25,6 +26,7 @@ struct Kept {
     requests: HashMap<(ScopeId, u32), Arc<RequestGate>>,
     tokens: HashMap<(ScopeId, u32), Arc<TokenBucket>>,
     in_flight: HashMap<ScopeId, Arc<InFlight>>,
+    portions: HashMap<OrganisationId, Arc<Portion>>,
 }
 
 impl Limiters {
@@ -47,6 +49,11 @@ impl Limiters {
         }
     }
 
+    /// What the calls of `organisation` take of this process.
+    pub fn portion(&self, organisation: OrganisationId) -> Arc<Portion> {
+        Arc::clone(self.0.lock().portions.entry(organisation).or_default())
+    }
+
     /// Forgets what no cached key refers to and what has nothing left to remember.
     pub fn prune(&self) {
         let kept = &mut *self.0.lock();
@@ -56,6 +63,7 @@ impl Limiters {
         kept.tokens
             .retain(|_, bucket| is_used(bucket) || !bucket.is_full(now));
         kept.in_flight.retain(|_, calls| is_used(calls));
+        kept.portions.retain(|_, portion| is_used(portion));
     }
 
     /// How many limiters are kept.

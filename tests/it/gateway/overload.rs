@@ -17,7 +17,7 @@ async fn app(server: &str) -> TestApp {
 
 #[tokio::test]
 async fn calls_that_go_on_without_their_clients_fill_the_gateway_and_probes_still_answer() {
-    let app = app("max_connections = 4").await;
+    let app = app("max_calls = 4").await;
     let key = app.key().await;
     app.provider.hold();
     let mut client = H2::connect(&app.client).await;
