@@ -9,9 +9,10 @@ use crate::metrics::Gauges;
 /// All of it, looked up when somebody asks.
 pub(super) fn of(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges {
     let (ready, detached) = (Arc::clone(lifecycle), Arc::clone(lifecycle));
-    let callers = Arc::clone(&background.callers);
+    let [callers, asking] = [(); 2].map(|()| Arc::clone(&background.callers));
     let [healthy, bytes, waiting] = [(); 3].map(|()| Arc::clone(&background.ledger));
     let (capacity, audit) = (Arc::clone(&background.capacity), background.audit.clone());
+    let runtime = tokio::runtime::Handle::current().metrics();
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     Gauges::default()
         .with("ready", "1 if calls are welcome", move || {
@@ -28,9 +29,19 @@ pub(super) fn of(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges 
             move || count(detached.detached()),
         )
         .with(
+            "tasks",
+            "Tasks of this process: two or so for each connection, and a few of its own",
+            move || count(runtime.num_alive_tasks()),
+        )
+        .with(
             "cached_keys",
             "Keys in memory, unknown ones included",
             move || count(callers.len()),
+        )
+        .counting(
+            "key_lookups",
+            "Times that the database was asked for a key; grows with calls by unknown keys",
+            move || asking.looked_up(),
         )
         .with(
             "journal_healthy",
