@@ -12,7 +12,7 @@ mod fields;
 mod framing;
 mod headers;
 mod heads;
-mod http2;
+pub mod http2;
 mod journal;
 mod keep_alive;
 mod large_answers;

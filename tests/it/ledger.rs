@@ -2,7 +2,7 @@
 //! off, and then what clients saw, what the provider counted and what is booked must agree.
 
 mod books;
-mod calls;
+pub mod calls;
 mod departures;
 mod edits;
 mod full;
@@ -11,12 +11,12 @@ mod journals;
 mod kill_points;
 mod kills;
 mod leases;
-mod load;
+pub mod load;
 mod lost;
 mod persistent;
 mod quotas;
 mod restored;
-mod site;
+pub mod site;
 mod store_away;
 
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(100);
 
 /// How often something is done: `few` times, or `many` in a long run.
-fn few_or_many(few: usize, many: usize) -> usize {
+pub fn few_or_many(few: usize, many: usize) -> usize {
     if std::env::var_os("TOLLGATE_TEST_LONG").is_some() {
         many
     } else {
@@ -34,7 +34,7 @@ fn few_or_many(few: usize, many: usize) -> usize {
 }
 
 /// Asks until it is so.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !is_so().await {
         assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");

@@ -12,6 +12,7 @@ mod dashboard;
 mod domain;
 mod gateway;
 mod ledger;
+mod operation;
 mod provider;
 mod store;
 mod support;

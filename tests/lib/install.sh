@@ -17,6 +17,7 @@ install_packages() {
   have cc || missing+=(build-essential)
   have chromium || missing+=(chromium)
   have curl || missing+=(curl)
+  PATH="$PATH:/usr/sbin" have nginx || missing+=(nginx) # not in everybody's path
   have npm || missing+=(nodejs npm)
   have python3 || missing+=(python3)
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)

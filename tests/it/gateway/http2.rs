@@ -11,11 +11,11 @@ use crate::support::client::{CHAT, chat_body};
 use crate::support::db::TestDb;
 use crate::support::h2::H2;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
+pub const SETTINGS: u8 = 4;
 const GO_AWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
@@ -27,7 +27,7 @@ async fn app(server: &str) -> TestApp {
     TestApp::with(TestDb::sqlite().await, Provider::honest().await, &extra).await
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -39,8 +39,8 @@ fn field(name: &str, value: &str) -> Vec<u8> {
     [&name_length[..], name.as_bytes(), &length, value.as_bytes()].concat()
 }
 
-/// A streamed call that is reset as soon as it is sent.
-fn reset_call(secret: &str, stream: u32) -> Vec<u8> {
+/// The head of a call.
+pub fn head(secret: &str, stream: u32) -> Vec<u8> {
     let bearer = format!("Bearer {secret}");
     let head = [
         (":method", "POST"),
@@ -50,9 +50,14 @@ fn reset_call(secret: &str, stream: u32) -> Vec<u8> {
         ("authorization", &bearer),
     ];
     let head: Vec<u8> = head.iter().flat_map(|(n, v)| field(n, v)).collect();
+    frame(HEADERS, END_HEADERS, stream, &head)
+}
+
+/// A streamed call that is reset as soon as it is sent.
+fn reset_call(secret: &str, stream: u32) -> Vec<u8> {
     let body = chat_body(r#","stream":true"#);
     [
-        frame(HEADERS, END_HEADERS, stream, &head),
+        head(secret, stream),
         frame(DATA, END_STREAM, stream, body.as_bytes()),
         frame(RESET, 0, stream, &[0, 0, 0, 8]),
     ]

@@ -1,6 +1,7 @@
 //! Numbered calls. Each asks for an output cap of its own and is answered with usage of its own, so
 //! that clients, provider and books can be compared call by call.
 
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -19,6 +20,8 @@ const CAP: usize = 200;
 pub struct Made {
     /// 0 if no answer came.
     pub status: u16,
+    /// Whether nobody was there to take it.
+    pub is_refused: bool,
     /// What the answer's head calls it.
     pub id: String,
     /// Of a refusal.
@@ -85,14 +88,20 @@ pub fn answer(seen: &provider::Seen) -> Script {
 pub async fn make(client: &Client, secret: &str, number: usize) -> Made {
     let mut made = Made {
         status: 0,
+        is_refused: false,
         id: String::new(),
         code: String::new(),
         wait: None,
         usage: None,
         at: Instant::now(),
     };
-    let Ok(mut answer) = client.try_open(CHAT, secret, &body(number)).await else {
-        return made;
+    let mut answer = match client.try_open(CHAT, secret, &body(number)).await {
+        Ok(answer) => answer,
+        Err(lost) => {
+            let lost = lost.downcast_ref::<io::Error>();
+            made.is_refused = lost.is_some_and(|lost| lost.kind() == ErrorKind::ConnectionRefused);
+            return made;
+        }
     };
     made.status = answer.0.status().as_u16();
     let header = |name: &str| {
@@ -112,9 +121,18 @@ pub async fn make(client: &Client, secret: &str, number: usize) -> Made {
 }
 
 impl Made {
+    /// Whether it was served to its end, or not taken on at all.
+    pub fn is_fine(&self) -> bool {
+        self.usage.is_some() || self.is_refused
+    }
+
     /// Notes what a whole answer says.
     fn read(&mut self, text: &str) {
-        let answer: Value = serde_json::from_str(text).unwrap();
+        let Ok(answer) = serde_json::from_str::<Value>(text) else {
+            // A proxy's own page.
+            text.clone_into(&mut self.code);
+            return;
+        };
         if self.status == 200 {
             self.usage = Some(usage_in(&answer));
         } else {

@@ -39,6 +39,42 @@ pub fn random(most: Duration) -> Duration {
 }
 
 impl Load {
+    /// Calls numbered from `first` on.
+    pub fn from(first: usize) -> Self {
+        let load = Self::default();
+        load.0.next.store(first, Ordering::Relaxed);
+        load
+    }
+
+    /// Calls `client`'s gateway `rate` times a second, whether or not it answers, until it is gone.
+    pub fn at_rate(&self, client: &Client, key: &Key, rate: usize) -> Clients {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let calling = {
+            let (load, is_over) = (self.clone(), Arc::clone(&is_over));
+            let (client, secret) = (client.clone(), key.secret.clone());
+            let (tasks, mut calls) = (TaskTracker::new(), Vec::new());
+            async move {
+                let every = Duration::from_secs(1) / u32::try_from(rate).unwrap();
+                let mut due = tokio::time::interval(every);
+                while !is_over.load(Ordering::Relaxed) {
+                    due.tick().await;
+                    let (load, is_over) = (load.clone(), Arc::clone(&is_over));
+                    let (client, secret) = (client.clone(), secret.clone());
+                    calls.push(tasks.spawn(async move {
+                        if load.call(&client, &secret).await.is_refused {
+                            is_over.store(true, Ordering::Relaxed);
+                        }
+                    }));
+                }
+                join_all(calls).await.into_iter().for_each(Result::unwrap);
+            }
+        };
+        Clients {
+            clients: vec![TaskTracker::new().spawn(calling)],
+            is_over,
+        }
+    }
+
     /// `count` clients call `process`.
     pub fn on(&self, process: &Process, key: &Key, count: usize) -> Clients {
         let is_over = Arc::new(AtomicBool::new(false));

@@ -36,6 +36,8 @@ pub struct Site {
 
 /// A machine with a data directory.
 pub struct Machine {
+    /// How many files a process here may have open; 0 for as many as the test.
+    pub descriptors: usize,
     directory: TempDir,
     config: String,
     database: String,
@@ -79,6 +81,7 @@ impl Site {
     /// One more machine.
     pub fn machine(&self) -> Machine {
         Machine {
+            descriptors: 0,
             directory: TempDir::new().unwrap(),
             config: self.config.clone(),
             database: self.database.url.clone(),
@@ -169,7 +172,17 @@ impl Machine {
     /// The command of a server here.
     fn server(&self, environment: &[(&str, &str)]) -> Command {
         std::fs::write(self.directory.path().join("tollgate.toml"), &self.config).unwrap();
-        let mut command = tollgate(&self.directory);
+        let mut command = match self.descriptors {
+            0 => tollgate(&self.directory),
+            count => {
+                let tollgate = tollgate(&self.directory);
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("ulimit -n {count}; exec \"$0\" \"$@\"")]);
+                shell.arg(tollgate.get_program());
+                shell.env_clear().current_dir(self.directory.path());
+                shell
+            }
+        };
         command.args(["serve", "--config", "tollgate.toml"]);
         command.env("DATABASE_URL", &self.database);
         command.envs(environment.iter().copied());
@@ -204,7 +217,9 @@ impl Process {
     /// Ends it as a supervisor does.
     pub fn stop(mut self) {
         let running = &mut self.starting.0;
-        running.signal("TERM");
+        if !running.is_over() {
+            running.signal("TERM");
+        }
         let (status, errors) = running.ended();
         // That nobody set it up yet is no failure.
         let failures = errors.lines().filter(|line| !line.contains("/set-up/"));
@@ -214,6 +229,26 @@ impl Process {
     /// Sends it a signal.
     pub fn signal(&self, name: &str) {
         self.starting.0.signal(name);
+    }
+
+    /// The next line of its log that has `words` in it.
+    pub fn says(&self, words: &str) -> String {
+        self.starting.0.says(words)
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.starting.0.is_over()
+    }
+
+    /// Waits until it has ended as it was told to.
+    pub async fn ended(mut self) {
+        until("the process ends", async || self.is_over()).await;
+        self.stop();
+    }
+
+    pub fn id(&self) -> u32 {
+        self.starting.0.id()
     }
 
     /// Waits until it ends because it cannot go on; what it says.
