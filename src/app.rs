@@ -29,11 +29,13 @@ use crate::store::instance::InstanceLock;
 mod audit;
 mod background;
 mod gauges;
+mod lag;
 mod retention;
 mod watch;
 
 use audit::Audit;
 use background::Background;
+use lag::Lag;
 
 /// Streams that were told to end get this long to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -79,6 +81,7 @@ impl App {
                 config.server.max_buffered_bytes,
             ),
             audit: Audit::default(),
+            lag: Lag::default(),
             retention: config.retention.clone(),
         };
         let metrics = Metrics::new();

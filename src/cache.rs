@@ -3,7 +3,7 @@
 //! what another process changed, within a second.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -47,6 +47,7 @@ pub struct Callers {
     entries: Cache<SecretHash, Entry>,
     shared: SharedScopes,
     lookups: Semaphore,
+    looked_up: AtomicU64,
     /// Counts changes seen. An entry read before a change is never kept after it.
     generation: RwLock<u64>,
     /// Until when all changes are known.
@@ -82,6 +83,7 @@ impl Callers {
             entries: Cache::new(MOST_KEYS),
             shared: SharedScopes::default(),
             lookups: Semaphore::new(LOOKUPS),
+            looked_up: AtomicU64::new(0),
             generation: RwLock::new(0),
             followed: Mutex::new(Instant::now()),
             is_store_lost: AtomicBool::new(false),
@@ -119,6 +121,11 @@ impl Callers {
     /// How many keys are kept.
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How often the store was asked for a key.
+    pub fn looked_up(&self) -> u64 {
+        self.looked_up.load(Ordering::Relaxed)
     }
 
     /// Whether none is kept.
@@ -166,6 +173,7 @@ impl Callers {
         }
         let place = self.lookups.acquire().await;
         let _place = place.map_err(|closed| StoreError::unavailable(&closed))?;
+        self.looked_up.fetch_add(1, Ordering::Relaxed);
         let Some(row) = find_by_secret(&self.db, secret).await? else {
             return Ok(Entry::Unknown {
                 until: Instant::now() + UNKNOWN_FOR,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::audit::Audit;
+use super::lag::Lag;
 use super::retention;
 use super::watch;
 use crate::cache::Callers;
@@ -39,6 +40,7 @@ pub(super) struct Background {
     pub(super) upstream: Arc<Upstream>,
     pub(super) capacity: Arc<Capacity>,
     pub(super) audit: Audit,
+    pub(super) lag: Lag,
     pub(super) retention: config::Retention,
 }
 
@@ -92,6 +94,7 @@ impl Background {
                 watch::key_uses(db.clone(), clock.clone()),
                 watch::clock(db.clone(), clock),
                 self.audit.run(db.clone()),
+                watch::lag(self.lag, Arc::clone(&ledger)),
                 watch::readiness(db, Arc::clone(&ledger), Arc::clone(&lifecycle)),
             );
         };

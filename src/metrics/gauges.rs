@@ -4,13 +4,18 @@ use std::fmt;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-type Look = Box<dyn Fn() -> i64 + Send + Sync>;
-
-/// Gauges by name, each with the function that looks its value up.
+/// Figures by name, each with the function that looks its value up.
 #[derive(Default)]
 pub struct Gauges(Vec<(&'static str, &'static str, Look)>);
+
+enum Look {
+    Gauge(Box<dyn Fn() -> i64 + Send + Sync>),
+    /// It only grows.
+    Counter(Box<dyn Fn() -> u64 + Send + Sync>),
+}
 
 impl Gauges {
     /// Adds `name`, which means `help` and stands at what `look` answers.
@@ -21,7 +26,19 @@ impl Gauges {
         help: &'static str,
         look: impl Fn() -> i64 + Send + Sync + 'static,
     ) -> Self {
-        self.0.push((name, help, Box::new(look)));
+        self.0.push((name, help, Look::Gauge(Box::new(look))));
+        self
+    }
+
+    /// The same for what only grows.
+    #[must_use]
+    pub fn counting(
+        mut self,
+        name: &'static str,
+        help: &'static str,
+        look: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        self.0.push((name, help, Look::Counter(Box::new(look))));
         self
     }
 }
@@ -29,13 +46,25 @@ impl Gauges {
 impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         for (name, help, look) in &self.0 {
-            let gauge = ConstGauge::new(look());
-            let metric =
-                encoder.encode_descriptor(name, help, None, EncodeMetric::metric_type(&gauge))?;
-            gauge.encode(metric)?;
+            match look {
+                Look::Gauge(look) => encode(&mut encoder, name, help, &ConstGauge::new(look()))?,
+                Look::Counter(look) => {
+                    encode(&mut encoder, name, help, &ConstCounter::new(look()))?;
+                }
+            }
         }
         Ok(())
     }
+}
+
+fn encode(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    figure: &impl EncodeMetric,
+) -> fmt::Result {
+    let metric = encoder.encode_descriptor(name, help, None, figure.metric_type())?;
+    figure.encode(metric)
 }
 
 impl fmt::Debug for Gauges {
