@@ -25,6 +25,7 @@ use crate::providers::Catalog;
 use crate::server::Server;
 use crate::store::Db;
 use crate::store::instance::InstanceLock;
+use crate::traces::{Exporter, Tracer};
 
 mod audit;
 mod background;
@@ -50,6 +51,7 @@ pub struct App {
     management: Arc<Management>,
     drain: Duration,
     background: Background,
+    exporter: Option<Exporter>,
     /// The right to serve.
     lock: InstanceLock,
 }
@@ -86,7 +88,9 @@ impl App {
         };
         let metrics = Metrics::new();
         metrics.collect(gauges::of(&lifecycle, &background));
-        let gateway = background.gateway(config, &lifecycle, &metrics);
+        let started = Tracer::start(&config.traces, &background.upstream, &metrics);
+        let (tracer, exporter) = started.unzip();
+        let gateway = background.gateway(config, &lifecycle, &metrics, tracer);
         let api = manage(config, &background, limiters, &metrics);
         let management = Arc::clone(&api.management);
         let router = gateway.router().merge(dashboard::site(api.clone()));
@@ -100,6 +104,7 @@ impl App {
             management,
             drain: config.server.drain,
             background,
+            exporter,
             lock,
         })
     }
@@ -134,12 +139,14 @@ impl App {
             lifecycle,
             drain,
             background,
+            exporter,
             lock: _lock,
             ..
         } = self;
         let beside = TaskTracker::new();
         let stop = CancellationToken::new();
         let booking = beside.spawn(ledger.run(stop.child_token()));
+        let exporting = exporter.map(|exporter| beside.spawn(exporter.run(stop.child_token())));
         if background.opening.is_none() {
             background.admit(&lifecycle);
         }
@@ -148,6 +155,9 @@ impl App {
         lifecycle.drained().await;
         stop.cancel();
         booking.await?;
+        if let Some(exporting) = exporting {
+            exporting.await?;
+        }
         if watching.is_finished() {
             watching.await??;
         } else {

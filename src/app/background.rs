@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::providers::{Catalog, fetch_listings};
 use crate::store::Db;
 use crate::tokenizer::Tokenizer;
+use crate::traces::Tracer;
 
 /// Booking what earlier processes left seldom takes this long; longer, and probes are answered
 /// meanwhile.
@@ -51,6 +52,7 @@ impl Background {
         config: &Config,
         lifecycle: &Arc<Lifecycle>,
         metrics: &Arc<Metrics>,
+        tracer: Option<Arc<Tracer>>,
     ) -> Gateway {
         Gateway {
             clock: self.clock.clone(),
@@ -61,6 +63,7 @@ impl Background {
             upstream: Arc::clone(&self.upstream),
             lifecycle: Arc::clone(lifecycle),
             metrics: Arc::clone(metrics),
+            tracer,
             capacity: Arc::clone(&self.capacity),
             body_limits: BodyLimits {
                 bytes: config.server.max_body_bytes,

@@ -32,5 +32,6 @@ mod stream_endings;
 mod streams;
 #[cfg(feature = "tokenizer")]
 mod tokenizers;
+mod traces;
 mod unreachable;
 mod upstream_faults;
