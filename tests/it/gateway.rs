@@ -18,6 +18,7 @@ mod keep_alive;
 mod large_answers;
 mod limits;
 mod log_lines;
+mod metrics;
 mod models;
 mod overload;
 mod processes;
