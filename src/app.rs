@@ -25,15 +25,18 @@ use crate::providers::Catalog;
 use crate::server::Server;
 use crate::store::Db;
 use crate::store::instance::InstanceLock;
+use crate::traces::{Exporter, Tracer};
 
 mod audit;
 mod background;
 mod gauges;
+mod lag;
 mod retention;
 mod watch;
 
 use audit::Audit;
 use background::Background;
+use lag::Lag;
 
 /// Streams that were told to end get this long to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -48,6 +51,7 @@ pub struct App {
     management: Arc<Management>,
     drain: Duration,
     background: Background,
+    exporter: Option<Exporter>,
     /// The right to serve.
     lock: InstanceLock,
 }
@@ -76,11 +80,14 @@ impl App {
             upstream: Arc::new(Upstream::new()?),
             capacity: Capacity::new(config.server.max_calls, config.server.max_buffered_bytes),
             audit: Audit::default(),
+            lag: Lag::default(),
             retention: config.retention.clone(),
         };
         let metrics = Metrics::new();
         metrics.collect(gauges::of(&lifecycle, &background));
-        let gateway = background.gateway(config, &lifecycle, &metrics);
+        let started = Tracer::start(&config.traces, &background.upstream, &metrics);
+        let (tracer, exporter) = started.unzip();
+        let gateway = background.gateway(config, &lifecycle, &metrics, tracer);
         let api = manage(config, &background, limiters, &metrics);
         let management = Arc::clone(&api.management);
         let router = gateway.router().merge(dashboard::site(api.clone()));
@@ -94,6 +101,7 @@ impl App {
             management,
             drain: config.server.drain,
             background,
+            exporter,
             lock,
         })
     }
@@ -128,12 +136,14 @@ impl App {
             lifecycle,
             drain,
             background,
+            exporter,
             lock: _lock,
             ..
         } = self;
         let beside = TaskTracker::new();
         let stop = CancellationToken::new();
         let booking = beside.spawn(ledger.run(stop.child_token()));
+        let exporting = exporter.map(|exporter| beside.spawn(exporter.run(stop.child_token())));
         if background.opening.is_none() {
             background.admit(&lifecycle);
         }
@@ -142,6 +152,9 @@ impl App {
         lifecycle.drained().await;
         stop.cancel();
         booking.await?;
+        if let Some(exporting) = exporting {
+            exporting.await?;
+        }
         if watching.is_finished() {
             watching.await??;
         } else {

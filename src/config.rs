@@ -13,6 +13,7 @@ mod provider;
 mod sections;
 mod setting;
 mod shape;
+mod traces;
 mod validate;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use error::ConfigError;
 pub use model::Model;
 pub use provider::{OnDisconnect, OutputCapField, Protocol, Provider};
 pub use sections::{Auth, Durability, Ledger, Quota, Retention, Server};
+pub use traces::Traces;
 
 use crate::domain::price::Price;
 use environment::Environment;
@@ -49,6 +51,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// How long records are kept.
     pub retention: Retention,
+    /// Where spans are sent.
+    pub traces: Traces,
     /// Where calls may go.
     pub providers: Vec<Provider>,
     /// Aliases and facts about models.
@@ -82,6 +86,7 @@ struct RawConfig {
     quota: Quota,
     ledger: Ledger,
     retention: Retention,
+    traces: Traces,
     #[serde(default)]
     providers: Vec<RawProvider>,
     #[serde(default)]
@@ -142,6 +147,7 @@ impl Config {
             quota: raw.quota,
             ledger: raw.ledger,
             retention: raw.retention,
+            traces: raw.traces,
             providers: resolved.collect::<Result<_, _>>()?,
             models: raw.models,
             log_filter: environment.get("RUST_LOG").unwrap_or("info").to_owned(),

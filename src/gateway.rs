@@ -14,6 +14,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::providers::Catalog;
 use crate::tokenizer::Tokenizer;
+use crate::traces::Tracer;
 
 mod access_log;
 mod answer;
@@ -61,6 +62,8 @@ pub struct Gateway {
     pub lifecycle: Arc<Lifecycle>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is traced, if anything.
+    pub tracer: Option<Arc<Tracer>>,
     /// How much is taken on at once.
     pub capacity: Arc<Capacity>,
     /// How much of a body is taken.
@@ -74,7 +77,9 @@ impl Gateway {
     fn path(&self, route: &'static str, endpoint: Endpoint) -> MethodRouter {
         let path = ServiceBuilder::new()
             // → Call: its id, and one log line and one count when its answer has ended
-            .layer(access_log::layer(route, &self.clock, &self.metrics))
+            .layer(
+                access_log::layer(route, &self.clock, &self.metrics).traced(self.tracer.as_ref()),
+            )
             // heads of a size that clients send
             .layer(HeadLimitsLayer)
             // → Known: one credential, and whose it is

@@ -74,6 +74,24 @@ pub struct Ledger {
     fenced: CancellationToken,
 }
 
+/// What this process has of budgets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lent {
+    /// Budgets of which it leased a slice.
+    pub leases: usize,
+    /// What calls hold, once for each budget of a call.
+    pub holds: i64,
+}
+
+/// How far calls that ended came on their way to the store, counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Calls that were written down as ended.
+    pub settled: u64,
+    /// Of those, the ones that the store has.
+    pub booked: u64,
+}
+
 /// Nothing can be reserved or recorded at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("usage cannot be recorded")]
@@ -183,6 +201,27 @@ impl Ledger {
     /// What waits to be booked.
     pub fn backlog(&self) -> Backlog {
         self.journal.backlog()
+    }
+
+    /// What is leased and held at present.
+    pub fn lent(&self) -> Lent {
+        let budgets = self.budgets.lock();
+        budgets.values().fold(Lent::default(), |lent, budget| {
+            let slice = budget.slice();
+            Lent {
+                leases: lent.leases + usize::from(slice.is_leasing()),
+                holds: lent.holds.saturating_add(slice.open()),
+            }
+        })
+    }
+
+    /// How many calls ended, and how many of them are booked.
+    pub fn progress(&self) -> Progress {
+        let settled = self.outbox.settled();
+        Progress {
+            settled,
+            booked: settled.saturating_sub(self.outbox.waiting()),
+        }
     }
 
     /// Whether new calls may draw: every end is written down, and this process is the latest of its

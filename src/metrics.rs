@@ -14,16 +14,20 @@ mod calls;
 mod gauges;
 mod health;
 mod listener;
+mod spans;
 
 pub use calls::{Calls, Observation};
 pub use gauges::Gauges;
 pub use health::{Health, Healths};
 pub use listener::serve;
+pub use spans::Spans;
 
 /// What this process counts.
 pub struct Metrics {
     /// The calls it answered.
     pub calls: Calls,
+    /// What became of its traces.
+    pub spans: Spans,
     registry: Mutex<Registry>,
 }
 
@@ -35,6 +39,7 @@ impl Metrics {
         registry.register("build", "This program", version);
         Arc::new(Self {
             calls: Calls::register(&mut registry),
+            spans: Spans::register(&mut registry),
             registry: Mutex::new(registry),
         })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::audit::Audit;
+use super::lag::Lag;
 use super::retention;
 use super::watch;
 use crate::cache::Callers;
@@ -19,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::providers::{Catalog, fetch_listings};
 use crate::store::Db;
 use crate::tokenizer::Tokenizer;
+use crate::traces::Tracer;
 
 /// Booking what earlier processes left seldom takes this long; longer, and probes are answered
 /// meanwhile.
@@ -39,6 +41,7 @@ pub(super) struct Background {
     pub(super) upstream: Arc<Upstream>,
     pub(super) capacity: Arc<Capacity>,
     pub(super) audit: Audit,
+    pub(super) lag: Lag,
     pub(super) retention: config::Retention,
 }
 
@@ -49,6 +52,7 @@ impl Background {
         config: &Config,
         lifecycle: &Arc<Lifecycle>,
         metrics: &Arc<Metrics>,
+        tracer: Option<Arc<Tracer>>,
     ) -> Gateway {
         Gateway {
             clock: self.clock.clone(),
@@ -59,6 +63,7 @@ impl Background {
             upstream: Arc::clone(&self.upstream),
             lifecycle: Arc::clone(lifecycle),
             metrics: Arc::clone(metrics),
+            tracer,
             capacity: Arc::clone(&self.capacity),
             body_limits: BodyLimits {
                 bytes: config.server.max_body_bytes,
@@ -92,6 +97,7 @@ impl Background {
                 watch::key_uses(db.clone(), clock.clone()),
                 watch::clock(db.clone(), clock),
                 self.audit.run(db.clone()),
+                watch::lag(self.lag, Arc::clone(&ledger)),
                 watch::readiness(db, Arc::clone(&ledger), Arc::clone(&lifecycle)),
             );
         };

@@ -1,6 +1,7 @@
 //! What the process knows about itself, for whoever reads the metrics.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::background::Background;
 use crate::lifecycle::Lifecycle;
@@ -10,10 +11,13 @@ use crate::metrics::Gauges;
 pub(super) fn of(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges {
     let (ready, detached) = (Arc::clone(lifecycle), Arc::clone(lifecycle));
     let [callers, asking] = [(); 2].map(|()| Arc::clone(&background.callers));
-    let [healthy, bytes, waiting] = [(); 3].map(|()| Arc::clone(&background.ledger));
+    let [healthy, bytes, waiting, lag, leases, holds] =
+        [(); 6].map(|()| Arc::clone(&background.ledger));
+    let looks = background.lag.clone();
     let (capacity, audit) = (Arc::clone(&background.capacity), background.audit.clone());
     let runtime = tokio::runtime::Handle::current().metrics();
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
     Gauges::default()
         .with("ready", "1 if calls are welcome", move || {
             i64::from(ready.is_ready())
@@ -57,6 +61,21 @@ pub(super) fn of(lifecycle: &Arc<Lifecycle>, background: &Background) -> Gauges 
             "journal_unbooked_calls",
             "Calls that ended and that the database does not have",
             move || i64::try_from(waiting.backlog().settled).unwrap_or(i64::MAX),
+        )
+        .with(
+            "journal_lag_seconds",
+            "For how long the oldest of them waits",
+            move || seconds(looks.span(Instant::now(), lag.progress())),
+        )
+        .with(
+            "leases",
+            "Budgets of which this process has a slice",
+            move || count(leases.lent().leases),
+        )
+        .with(
+            "holds",
+            "What calls in flight hold, once for each budget of a call",
+            move || holds.lent().holds,
         )
         .with(
             "ledger_differences",

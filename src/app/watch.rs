@@ -2,8 +2,9 @@
 //! cannot be served or written down.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::lag::Lag;
 use crate::domain::time::Clock;
 use crate::ledger::journal::Predecessor;
 use crate::ledger::{Ledger, RecoverError};
@@ -82,6 +83,14 @@ pub(super) async fn key_uses(db: Db, clock: Clock) {
                 }
             }
         }
+    }
+}
+
+/// Notes how calls come on their way to the store.
+pub(super) async fn lag(lag: Lag, ledger: Arc<Ledger>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        lag.look(Instant::now(), ledger.progress());
     }
 }
 

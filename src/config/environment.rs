@@ -13,6 +13,7 @@ use super::layers::Layers;
 use super::setting::Setting;
 
 const PREFIX: &str = "TOLLGATE_";
+const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const OPENAI: &str = "https://api.openai.com/v1";
 
 /// The variables, by name.
@@ -41,6 +42,7 @@ impl Environment {
         if let Some(url) = self.secret("DATABASE_URL")? {
             layers.set_text("database_url", &url);
         }
+        self.add_collector(layers)?;
         for (name, value) in &self.0 {
             if let Some(key) = own_key(name) {
                 self.set(layers, name, key, value)?;
@@ -94,6 +96,18 @@ impl Environment {
             (None, Some(path)) => read_secret(Path::new(path), &file).map(Some),
             (None, None) => Ok(None),
         }
+    }
+
+    /// The collector that all programs of a machine are told of.
+    fn add_collector(&self, layers: &mut Layers) -> Result<(), ConfigError> {
+        let Some(endpoint) = self.get(COLLECTOR) else {
+            return Ok(());
+        };
+        layers.set(&Setting {
+            path: &["traces", "endpoint"].map(str::to_owned),
+            text: endpoint,
+            origin: COLLECTOR,
+        })
     }
 
     fn replace_port(&self, layers: &mut Layers) -> Result<(), ConfigError> {

@@ -58,6 +58,7 @@ fn parse(expected: &Value, text: &str) -> Option<Value> {
     match expected {
         Value::String(_) => Some(text.into()),
         Value::Integer(_) => text.trim().parse().ok().map(Value::Integer),
+        Value::Float(_) => text.trim().parse().ok().map(Value::Float),
         Value::Boolean(_) => text.trim().parse().ok().map(Value::Boolean),
         Value::Array(items) if !items.first().is_some_and(Value::is_table) => {
             let items = text.split(',').map(str::trim);

@@ -56,6 +56,7 @@ fn check_value(
                 .iter()
                 .try_for_each(|item| check_text(item, name, origin)),
         },
+        (Value::Integer(_), Value::Float(_)) => Ok(()),
         _ if value.same_type(expected) => Ok(()),
         _ => Err(wrong_kind(name, expected, origin)),
     }
@@ -73,6 +74,7 @@ pub(super) fn wrong_kind(name: &str, expected: &Value, origin: &str) -> ConfigEr
     let expected = match expected {
         Value::String(_) => "a string in quotes".to_owned(),
         Value::Integer(_) => "a whole number".to_owned(),
+        Value::Float(_) => "a number".to_owned(),
         Value::Boolean(_) => "true or false".to_owned(),
         Value::Array(items) if items.first().is_some_and(Value::is_table) => {
             "a list of tables; see config/example.toml".to_owned()
@@ -82,7 +84,7 @@ pub(super) fn wrong_kind(name: &str, expected: &Value, origin: &str) -> ConfigEr
             let keys: Vec<&str> = keys.keys().map(String::as_str).collect();
             format!("a table with the keys {}", keys.join(", "))
         }
-        _ => "of another kind; see config/default.toml".to_owned(),
+        Value::Datetime(_) => "of another kind; see config/default.toml".to_owned(),
     };
     ConfigError::Kind {
         key: name.to_owned(),

@@ -21,6 +21,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
     check_database(config)?;
     check_ledger(config)?;
     check_retention(config)?;
+    config.traces.check()?;
     check_tokens(
         "quota.default_max_output_tokens",
         config.quota.default_max_output_tokens,

@@ -17,6 +17,7 @@ use super::refusal::Refusal;
 use crate::domain::tenant::CallId;
 use crate::domain::time::{Clock, Timestamp};
 use crate::metrics::Metrics;
+use crate::traces::Tracer;
 
 mod logged_body;
 mod record;
@@ -49,6 +50,7 @@ pub struct AccessLogLayer {
     route: &'static str,
     clock: Clock,
     metrics: Arc<Metrics>,
+    tracer: Option<Arc<Tracer>>,
 }
 
 /// See the module.
@@ -57,6 +59,7 @@ pub struct AccessLog<S> {
     route: &'static str,
     clock: Clock,
     metrics: Arc<Metrics>,
+    tracer: Option<Arc<Tracer>>,
     inner: S,
 }
 
@@ -66,6 +69,17 @@ pub fn layer(route: &'static str, clock: &Clock, metrics: &Arc<Metrics>) -> Acce
         route,
         clock: clock.clone(),
         metrics: Arc::clone(metrics),
+        tracer: None,
+    }
+}
+
+impl AccessLogLayer {
+    /// Also traces the calls that `tracer` chooses.
+    pub fn traced(self, tracer: Option<&Arc<Tracer>>) -> Self {
+        Self {
+            tracer: tracer.cloned(),
+            ..self
+        }
     }
 }
 
@@ -77,6 +91,7 @@ impl<S> Layer<S> for AccessLogLayer {
             route: self.route,
             clock: self.clock.clone(),
             metrics: Arc::clone(&self.metrics),
+            tracer: self.tracer.clone(),
             inner,
         }
     }
@@ -95,7 +110,12 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let call = Call::new(request, self.route, self.clock.now());
+        let call = Call::new(
+            request,
+            self.route,
+            self.clock.now(),
+            self.tracer.as_deref(),
+        );
         let line = record::Line::new(&call.record, &self.metrics);
         // A bug in one call must not take its connection along, nor the calls that share it.
         let answering = catch_unwind(AssertUnwindSafe(|| self.inner.call(call)));
@@ -115,10 +135,16 @@ where
 }
 
 impl Call {
-    fn new(request: Request<Body>, route: &'static str, at: Timestamp) -> Box<Self> {
+    fn new(
+        request: Request<Body>,
+        route: &'static str,
+        at: Timestamp,
+        tracer: Option<&Tracer>,
+    ) -> Box<Self> {
         let (head, body) = request.into_parts();
         let (id, started) = (CallId::new(), Instant::now());
-        let record = Arc::new(Record::new(id, route, started));
+        let trace = tracer.and_then(|tracer| tracer.begin(id, at, &head.headers));
+        let record = Arc::new(Record::new(id, route, started, trace));
         Box::new(Self {
             id,
             at,

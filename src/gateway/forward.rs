@@ -95,7 +95,7 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
     let provider = Arc::clone(&held.limited.routed.route.provider);
     let inspected = &mut held.limited.routed.inspected;
     let headers = std::mem::take(&mut inspected.head.headers);
-    let headers = headers::to_provider(headers, provider.credential.as_ref());
+    let mut headers = headers::to_provider(headers, provider.credential.as_ref());
     let adds_usage = provider.takes_stream_options() && body::adds_usage(&inspected.facts);
     // Calls that came together leave together: a provider that sleeps is woken once, not once a call.
     tokio::task::yield_now().await;
@@ -103,6 +103,7 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
         let unrecordable = Outcome::Failed(Refusal::LedgerUnavailable, Ending::NeverSent);
         return reply(held, unrecordable, false);
     }
+    trace(&held, &mut headers);
     if adds_usage {
         let outcome = ask(&upstream, &held, headers.clone(), true).await;
         if !is_about_stream_options(&outcome) {
@@ -112,6 +113,17 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
     }
     let outcome = ask(&upstream, &held, headers, false).await;
     reply(held, outcome, false)
+}
+
+/// Where the call is traced, the provider learns where its part belongs.
+fn trace(held: &Held, headers: &mut HeaderMap) {
+    let routed = &held.limited.routed;
+    let inspected = &routed.inspected;
+    if let Some(trace) = inspected.record.trace() {
+        let model = routed.route.upstream.as_ref();
+        let model = model.unwrap_or(&inspected.facts.model);
+        trace.sends(model, inspected.facts.is_stream, headers);
+    }
 }
 
 /// What one request to a provider led to.

@@ -116,6 +116,11 @@ impl Slice {
         self.lease.held
     }
 
+    /// Calls that hold something of it.
+    pub(super) fn open(&self) -> i64 {
+        self.open
+    }
+
     /// Applies an edit of the limit, unless a later one is known.
     pub(super) fn set_amount(&mut self, amount: Option<i64>, as_of: u64) {
         if as_of >= self.as_of {

@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Healths;
+use super::health::Report;
 use crate::domain::usage::{Charge, Source};
 
 /// Models beyond this many are counted as `other`: their names are the clients', the memory is ours.
@@ -49,7 +50,7 @@ pub struct Calls {
     models: Models,
     known: RwLock<Known>,
     /// How providers did.
-    pub health: Healths,
+    pub health: Arc<Healths>,
 }
 
 /// By provider and model.
@@ -108,8 +109,10 @@ impl Calls {
             durations: Family::new_with_constructor(durations),
             models: Models::register(registry),
             known: RwLock::default(),
-            health: Healths::new(),
+            health: Arc::new(Healths::new()),
         };
+        let report = Report(Arc::clone(&calls.health));
+        registry.register_collector(Box::new(report));
         let ended =
             "Calls that ended, by the status that was answered; 499 if the client left before";
         registry.register("calls", ended, calls.ended.clone());

@@ -2,9 +2,15 @@
 //! complain.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 
 use super::Observation;
 
@@ -34,6 +40,8 @@ pub struct Healths {
 struct Seen {
     succeeded: Option<Instant>,
     failed: Option<Instant>,
+    /// Since the start: calls that it answered and calls that it failed.
+    counts: [u64; 2],
     minutes: [Minute; 15],
 }
 
@@ -92,6 +100,36 @@ impl Healths {
     }
 }
 
+/// Writes them for whoever reads the metrics. Providers are the configuration's, so they are few.
+#[derive(Clone)]
+pub(super) struct Report(pub(super) Arc<Healths>);
+
+impl Collector for Report {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let providers = self.0.providers.lock();
+        if providers.is_empty() {
+            return Ok(());
+        }
+        let help = "Calls that a provider answered or failed, as this process saw it";
+        let mut family =
+            encoder.encode_descriptor("provider_calls", help, None, MetricType::Counter)?;
+        for (provider, seen) in providers.iter() {
+            for (outcome, count) in ["answered", "failed"].into_iter().zip(seen.counts) {
+                let labels = [("provider", &**provider), ("outcome", outcome)];
+                let metric = family.encode_family(&labels)?;
+                ConstCounter::new(count).encode(metric)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Report")
+    }
+}
+
 impl Seen {
     fn note(&mut self, is_failure: bool, now: Instant, number: u64) {
         let last = if is_failure {
@@ -100,6 +138,8 @@ impl Seen {
             &mut self.succeeded
         };
         *last = Some(now);
+        let [answers, failures] = &mut self.counts;
+        *(if is_failure { failures } else { answers }) += 1;
         let place = usize::try_from(number % MINUTES).unwrap_or_default();
         let Some(minute) = self.minutes.get_mut(place) else {
             return;

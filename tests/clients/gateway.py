@@ -39,7 +39,7 @@ class Gateway:
     """One `tollgate serve` with a directory, a database and logs of its own."""
 
     def __init__(self, binary: str, folder: Path, provider_url: str, credential: str,
-                 database_url: str | None) -> None:
+                 database_url: str | None, collector: str) -> None:
         self.data_dir = folder / "data"
         self.log = folder / "gateway.log"
         self.config = folder / "tollgate.toml"
@@ -53,6 +53,7 @@ class Gateway:
             "TOLLGATE_DATA_DIR": str(self.data_dir),
             "TOLLGATE_SERVER__LISTEN": "127.0.0.1:0",
             "TOLLGATE_SERVER__METRICS_LISTEN": "127.0.0.1:0",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
             "RUST_LOG": "debug",
         }
         self._process: subprocess.Popen | None = None

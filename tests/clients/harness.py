@@ -18,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from collector import Collector
 from gateway import ORGANIZATION, Gateway
 from provider import Provider
 
@@ -67,9 +68,9 @@ def split(args: list[str]) -> tuple[list[str], str, list[str]]:
 def run(options: argparse.Namespace, binary: str, folder: Path, database: "Database") -> bool:
     """Answers whether anything failed."""
     credential = f"sk-mock-{secrets.token_hex(20)}"
-    with Provider(credential) as provider:
+    with Provider(credential) as provider, Collector(folder / "traces") as collector:
         url = database.url if database else None
-        gateway = Gateway(binary, folder, provider.url, credential, url)
+        gateway = Gateway(binary, folder, provider.url, credential, url, collector.url)
         stage = folder / "stage.json"
         env = gateway.env | {"CLIENT_STAGE": str(stage), "PYTHONPATH": str(HERE)}
         stage.write_text(json.dumps({
@@ -81,6 +82,7 @@ def run(options: argparse.Namespace, binary: str, folder: Path, database: "Datab
             "secrets": str(folder / "secrets.txt"),
             "data_dir": str(gateway.data_dir),
             "log": str(gateway.log),
+            "traces": str(folder / "traces"),
             "database": url,
         }))
         try:

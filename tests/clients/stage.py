@@ -23,6 +23,7 @@ class Stage:
         self.database: str | None = facts["database"]
         self.data_dir = Path(facts["data_dir"])
         self.log = Path(facts["log"])
+        self.traces = Path(facts["traces"])
         self._provider: str = facts["provider"]
         self._cli: list[str] = facts["cli"]
         self._secrets = Path(facts["secrets"])

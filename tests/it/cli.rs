@@ -1,5 +1,6 @@
 //! The commands as scripts run them: the real binary on a data directory of its own.
 
+mod canaries;
 mod config;
 mod dev;
 mod failures;

@@ -18,6 +18,7 @@ mod keep_alive;
 mod large_answers;
 mod limits;
 mod log_lines;
+mod metrics;
 mod models;
 mod overload;
 mod processes;
@@ -32,5 +33,6 @@ mod stream_endings;
 mod streams;
 #[cfg(feature = "tokenizer")]
 mod tokenizers;
+mod traces;
 mod unreachable;
 mod upstream_faults;

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod client;
+pub mod collector;
 mod connections;
 pub mod db;
 pub mod h2;

@@ -3,11 +3,14 @@
 NODE_VERSION=22.23.3 # for machines whose own is older than the SDK asks for
 CLIENTS="$TARGET/clients"
 BROWSER="$TARGET/browser"
+DEPLOY="$TARGET/deploy"
 PYTHON="$CLIENTS/python/bin/python"
 
 install_all() {
   install_packages
-  install_python
+  python_packages tests/clients/python/requirements.txt "$CLIENTS/python"
+  python_packages tests/deploy/requirements.txt "$DEPLOY/python"
+  install_promtool
   install_node
   install_browser
 }
@@ -19,6 +22,7 @@ install_packages() {
   have curl || missing+=(curl)
   PATH="$PATH:/usr/sbin" have nginx || missing+=(nginx) # not in everybody's path
   have npm || missing+=(nodejs npm)
+  have systemd-analyze || missing+=(systemd)
   have python3 || missing+=(python3)
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   if [[ -z "${TOLLGATE_TEST_POSTGRES:-}" ]]; then
@@ -29,19 +33,41 @@ install_packages() {
 }
 
 apt_install() {
-  local as_root=()
-  ((EUID == 0)) || as_root=(sudo)
   echo "installing ${*}"
-  within 10m "${as_root[@]}" apt-get update -qq
-  within 20m "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+  as_root 10m apt-get update -qq
+  as_root 20m env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
-install_python() {
-  local wanted=tests/clients/python/requirements.txt
-  same "$wanted" "$CLIENTS/python/installed.txt" && return
-  python3 -m venv --clear "$CLIENTS/python"
-  within 10m "$PYTHON" -m pip install --quiet --disable-pip-version-check --requirement "$wanted"
-  cp "$wanted" "$CLIENTS/python/installed.txt"
+# as_root TIME COMMAND…
+as_root() {
+  local time="$1" by=()
+  shift
+  ((EUID == 0)) || by=(sudo)
+  within "$time" "${by[@]}" "$@"
+}
+
+# python_packages WANTED PLACE: what WANTED names is installed in PLACE.
+python_packages() {
+  local wanted="$1" place="$2"
+  same "$wanted" "$place/installed.txt" && return
+  python3 -m venv --clear "$place"
+  within 10m "$place/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted"
+  cp "$wanted" "$place/installed.txt"
+}
+
+# Exports TOLLGATE_PROMTOOL: the machine's own, else the one of Debian's server, which need not be installed for it.
+install_promtool() {
+  local here="$DEPLOY/promtool"
+  TOLLGATE_PROMTOOL="$(type -P promtool || realpath -m "$here/usr/bin/promtool")"
+  export TOLLGATE_PROMTOOL
+  [[ ! -x "$TOLLGATE_PROMTOOL" ]] || return 0
+  rm -rf "$here" && mkdir -p "$here"
+  if fetch_prometheus "$here" || { as_root 10m apt-get update -qq && fetch_prometheus "$here"; }; then
+    rm -f "$here"/*.deb "$here/usr/bin/prometheus"
+  fi
+  [[ ! -x "$TOLLGATE_PROMTOOL" ]] || return 0
+  echo "no promtool to be had: the alert rules are not run"
+  unset TOLLGATE_PROMTOOL
 }
 
 install_node() {
@@ -80,6 +106,10 @@ choose_node() {
 new_enough() {
   local version
   version="$("$1" --version 2>/dev/null)" && version="${version#v}" && ((${version%%.*} >= 22))
+}
+
+fetch_prometheus() {
+  (cd "$1" && within 5m apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb .)
 }
 
 have() { command -v "$1" >/dev/null; }

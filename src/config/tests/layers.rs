@@ -127,6 +127,10 @@ fn well_known_names_work() {
     assert_eq!(config.server.listen.to_string(), "0.0.0.0:3000");
     assert_eq!(config.database_url().expose_secret(), "postgres://u:p@h/d");
     assert_eq!(config.log_filter, "debug");
+    assert_eq!(
+        config.traces.uri().unwrap(),
+        "http://127.0.0.1:4318/v1/traces"
+    );
     assert!(refused(&[], &[("PORT", "http")]).contains("PORT"));
     assert!(load(&[], &[("PORT", ""), ("DATABASE_URL", "")]).is_ok());
 }

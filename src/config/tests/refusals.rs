@@ -153,3 +153,29 @@ fn what_a_model_leaves_open_is_warned_about() {
         assert!(warnings(&format!("{declared}\ntokenizer = \"{known}\"")).is_empty());
     }
 }
+
+#[test]
+fn traces_go_to_an_address_without_credentials_and_are_a_part() {
+    for endpoint in [
+        "collector:4318",
+        "ftp://c",
+        "http://u:p@c:4318",
+        "http://",
+        "http://c/?a=1",
+    ] {
+        let message = refused(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]);
+        assert!(message.contains("traces.endpoint"), "{message}");
+        assert!(!message.contains("u:p"), "{message}");
+    }
+    for ratio in ["-0.1", "1.1", "nan"] {
+        let message = refused(&[], &[("TOLLGATE_TRACES__RATIO", ratio)]);
+        assert!(message.contains("traces.ratio"), "{message}");
+    }
+    let config = load(
+        &["[traces]\nratio = 0"],
+        &[("TOLLGATE_TRACES__ENDPOINT", "https://c/otlp/")],
+    );
+    let traces = config.unwrap().traces;
+    assert_eq!(traces.uri().unwrap(), "https://c/otlp/v1/traces");
+    assert!(traces.ratio < f64::EPSILON);
+}

@@ -10,12 +10,14 @@ use crate::cache::Caller;
 use crate::domain::tenant::{CallId, ID_TEXT};
 use crate::domain::usage::Charge;
 use crate::metrics::{Metrics, Observation};
+use crate::traces::{Ended, Trace};
 
 /// Facts about one call, filled in by the stages as they learn them.
 pub struct Record {
     id: HeaderValue,
     route: &'static str,
     started: Instant,
+    trace: Option<Box<Trace>>,
     facts: Mutex<Facts>,
 }
 
@@ -29,6 +31,23 @@ struct Facts {
     charge: Option<Charge>,
     first_byte: Option<Duration>,
     outcome: Outcome,
+}
+
+impl Facts {
+    /// What a trace tells of them.
+    fn ended(&self, route: &'static str, duration: Duration) -> Ended {
+        Ended {
+            route,
+            status: self.status.map(|status| status.as_u16()),
+            code: self.code,
+            caller: self.caller.clone(),
+            provider: self.provider.clone(),
+            charge: self.charge,
+            first_byte: self.first_byte,
+            duration,
+            outcome: self.outcome.name(),
+        }
+    }
 }
 
 /// How the answer's body ended.
@@ -61,11 +80,17 @@ pub struct Line {
 }
 
 impl Record {
-    pub(super) fn new(id: CallId, route: &'static str, started: Instant) -> Self {
+    pub(super) fn new(
+        id: CallId,
+        route: &'static str,
+        started: Instant,
+        trace: Option<Box<Trace>>,
+    ) -> Self {
         Self {
             id: header(id),
             route,
             started,
+            trace,
             facts: Mutex::default(),
         }
     }
@@ -73,6 +98,11 @@ impl Record {
     /// The call's id, as its answer names it.
     pub(super) fn id(&self) -> &HeaderValue {
         &self.id
+    }
+
+    /// Its trace, if it is traced.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_deref()
     }
 
     /// The key proved right.
@@ -127,6 +157,10 @@ impl Record {
             first_byte: facts.first_byte,
             duration,
         });
+        let trace = self.trace();
+        if let Some(trace) = trace {
+            trace.end(facts.ended(self.route, duration));
+        }
         let charge = facts.charge.as_ref();
         let caller = facts.caller.as_deref();
         let (mut organisation, mut key) = ([0; ID_TEXT], [0; ID_TEXT]);
@@ -149,6 +183,8 @@ impl Record {
                 first_byte_ms = facts.first_byte.map(millis),
                 duration_ms = millis(duration),
                 outcome = facts.outcome.name(),
+                trace_id = trace.map(|trace| display(trace.id())),
+                span_id = trace.map(|trace| display(trace.span_id())),
             },
             "call"
         );

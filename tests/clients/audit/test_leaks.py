@@ -11,7 +11,7 @@ from stage import PROMPT
 
 @pytest.fixture(scope="module")
 def places(stage) -> dict[str, bytes]:
-    found = leaks.files_under(stage.data_dir) | {"log": stage.log.read_bytes()}
+    found = leaks.files_under(stage.data_dir) | leaks.files_under(stage.traces) | {"log": stage.log.read_bytes()}
     if stage.database:
         found["dump"] = leaks.postgres_dump(stage.database)
     return found

@@ -19,7 +19,11 @@ async fn post(client: &Client, path: &str, body: serde_json::Value) -> Reply {
     sent.read().await
 }
 
-fn with_password(tollgate: &Installation, password: &[u8], arguments: &[&str]) -> Output {
+pub(super) fn with_password(
+    tollgate: &Installation,
+    password: &[u8],
+    arguments: &[&str],
+) -> Output {
     let mut command = tollgate.command();
     command.args(["user", "create", "--password-stdin", "--output", "json"]);
     let command = command.args(arguments).stdin(Stdio::piped());

@@ -15,6 +15,7 @@ use tollgate::domain::limits::Limits;
 use tollgate::domain::tenant::{KeyId, ProjectId};
 use tollgate::domain::time::Clock;
 use tollgate::lifecycle::Lifecycle;
+use tollgate::metrics::Metrics;
 use tollgate::store::Db;
 use tollgate::store::keys::{self, NewKey};
 use tollgate::store::organisations::{self, Organisation};
@@ -36,6 +37,7 @@ pub struct TestApp {
     pub client: Client,
     pub organisation: Organisation,
     pub lifecycle: Arc<Lifecycle>,
+    pub metrics: Arc<Metrics>,
     pub database: TestDb,
     gateway: Gateway,
 }
@@ -44,6 +46,7 @@ pub struct TestApp {
 pub struct Gateway {
     pub client: Client,
     pub lifecycle: Arc<Lifecycle>,
+    pub metrics: Arc<Metrics>,
     running: Option<JoinHandle<anyhow::Result<()>>>,
     _data: TempDir,
 }
@@ -91,6 +94,7 @@ impl TestApp {
             client: gateway.client.clone(),
             organisation,
             lifecycle: Arc::clone(&gateway.lifecycle),
+            metrics: Arc::clone(&gateway.metrics),
             gateway,
             provider,
             database,
@@ -216,6 +220,7 @@ impl Gateway {
         Self {
             client: Client::new(listener.local_addr().unwrap()),
             lifecycle: app.lifecycle(),
+            metrics: app.metrics(),
             running: Some(TaskTracker::new().spawn(app.run(listener))),
             _data: data,
         }

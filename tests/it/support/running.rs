@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ pub fn output(command: &mut Command) -> Option<Output> {
 pub struct Running {
     child: Child,
     lines: Receiver<String>,
+    said: Arc<Mutex<String>>,
 }
 
 impl Running {
@@ -38,12 +40,18 @@ impl Running {
         let mut child = piped.spawn().unwrap();
         let (sender, lines) = channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
+        let said = Arc::<Mutex<String>>::default();
+        let log = Arc::clone(&said);
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
+                let mut log = log.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+                drop(log);
                 let _ = sender.send(line);
             }
         });
-        Self { child, lines }
+        Self { child, lines, said }
     }
 
     /// The next line that has `words` in it.
@@ -57,6 +65,12 @@ impl Running {
                 return line;
             }
         }
+    }
+
+    /// All that it said on stdout, once it has ended.
+    pub fn said(&self) -> String {
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        self.said.lock().unwrap().clone()
     }
 
     /// The first line on stderr, which has `words` in it.
