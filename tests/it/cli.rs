@@ -5,6 +5,7 @@ mod dev;
 mod failures;
 mod keys;
 mod ledger;
+mod migrate;
 mod serve;
 mod supervised;
 mod tenants;
