@@ -13,6 +13,7 @@ mod kills;
 mod leases;
 mod load;
 mod lost;
+mod midnight;
 mod persistent;
 mod quotas;
 mod restored;
