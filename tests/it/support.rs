@@ -4,6 +4,7 @@ pub mod app;
 pub mod client;
 mod connections;
 pub mod db;
+pub mod documented;
 pub mod h2;
 pub mod link;
 pub mod log;
