@@ -65,7 +65,7 @@ enum Command {
     /// Try it out: loopback only, a fresh key and a simulated provider
     Dev,
     /// Apply pending migrations and exit
-    Migrate,
+    Migrate(migrate::Arguments),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -165,6 +165,7 @@ impl Command {
             Self::Dev => dev::dev(config).await,
             Self::Config(command) => command.run(&config, printer),
             Self::Healthcheck => healthcheck::run(config.server.listen, printer).await,
+            Self::Migrate(asked) if asked.dry_run => migrate::preview(&config, printer).await,
             stored => {
                 let session = Session::open(&config, printer).await?;
                 let result = stored.run_stored(&session).await;

@@ -90,6 +90,7 @@ pub mod usage;
 pub mod users;
 
 pub use error::StoreError;
+pub use migrate::{Pending, Standing};
 
 /// Connections to the database, cheap to clone.
 #[derive(Clone)]

@@ -22,7 +22,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Migrates; whether the store is there, which may take time.
 pub(super) async fn migrate(db: &Db) -> Result<bool, StoreError> {
     match db.migrate().await {
-        Ok(()) => Ok(true),
+        Ok(standing) => {
+            if let Some(migration) = standing.newer {
+                tracing::warn!(
+                    migration,
+                    "a later release migrated the store; it works with this one too"
+                );
+            }
+            Ok(true)
+        }
         Err(error @ StoreError::Unavailable { .. }) => {
             tracing::warn!(%error, "waiting for the store");
             Ok(false)

@@ -35,9 +35,6 @@ pub async fn dev(mut config: Config) -> anyhow::Result<()> {
         .server
         .listen
         .set_ip(loopback(config.server.listen.ip()));
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
     let listener = serve::bind(&config).await?;
     let stop = CancellationToken::new();
     let _stops_with_us = stop.clone().drop_guard();
@@ -47,6 +44,10 @@ pub async fn dev(mut config: Config) -> anyhow::Result<()> {
         let models: Vec<_> = sandbox::MODELS.into_iter().zip(sandbox::PRICES).collect();
         config.simulate_provider(simulated.local_addr()?, &models)?;
         beside.spawn(sandbox::serve(simulated, stop));
+    } else {
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
     }
     let address = listener.local_addr()?;
     config.server.public_url = format!("http://{address}");

@@ -2,7 +2,7 @@
 //! resolved here, and a name that leads nowhere says where to look.
 
 use anyhow::{Context, anyhow, bail};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::failure::UsageError;
@@ -28,8 +28,7 @@ impl Session {
     /// Opens the database and applies pending migrations.
     pub(super) async fn open(config: &Config, printer: Printer) -> anyhow::Result<Self> {
         let url = config.database_url();
-        let shown = redact_url(url.expose_secret());
-        let help = || format!("cannot use the database {shown}; check DATABASE_URL or --data-dir");
+        let help = || unusable(&url);
         let db = Db::connect(url.expose_secret()).await.with_context(help)?;
         db.migrate().await.with_context(help)?;
         let clock = Clock::default();
@@ -83,6 +82,12 @@ impl Session {
         };
         found.ok_or_else(|| anyhow!("there is no key {id}; see `tollgate key list --org O`"))
     }
+}
+
+/// Names a database that does not work.
+pub(super) fn unusable(url: &SecretString) -> String {
+    let shown = redact_url(url.expose_secret());
+    format!("cannot use the database {shown}; check DATABASE_URL or --data-dir")
 }
 
 /// Says what to do about a name that is taken.

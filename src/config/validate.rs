@@ -15,6 +15,9 @@ use crate::domain::limits::LARGEST_AMOUNT;
 /// A megabyte: room for a few hundred calls.
 const SMALLEST_JOURNAL: u64 = 1024 * 1024;
 
+const NO_PROVIDER: &str = "no provider is configured, so there is no model to call; set OPENAI_API_KEY \
+                           or add [[providers]]";
+
 /// Checks the whole; returns what an operator should know.
 pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
     check_server(config)?;
@@ -32,6 +35,9 @@ pub(super) fn check(config: &Config) -> Result<Vec<String>, ConfigError> {
         "provider",
         config.providers.iter().map(|provider| &provider.name),
     )?;
+    if config.providers.is_empty() {
+        warnings.push(NO_PROVIDER.to_owned());
+    }
     for provider in &config.providers {
         check_provider(provider)?;
         warnings.extend(plain_http(provider));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::de::Error;
@@ -12,11 +12,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
-/// The only reader of the wall clock. Clones share one correction; tests fix the time.
-#[derive(Clone, Debug, Default)]
+/// The only reader of the wall clock. It is read once, and time runs evenly from there on: somebody
+/// who sets the machine's clock begins no new period. Clones share one correction; tests fix the time.
+#[derive(Clone, Debug)]
 pub struct Clock {
     offset: Arc<AtomicI64>,
-    fixed: Option<Arc<AtomicI64>>,
+    hand: Hand,
+}
+
+/// What moves a clock.
+#[derive(Clone, Debug)]
+enum Hand {
+    /// Time itself, since it was then.
+    Running(Timestamp, Instant),
+    /// A test.
+    Fixed(Arc<AtomicI64>),
 }
 
 impl Timestamp {
@@ -70,13 +80,27 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+impl Default for Clock {
+    /// This machine's.
+    fn default() -> Self {
+        Self::running(wall_clock())
+    }
+}
+
 impl Clock {
+    /// A clock that shows `at` now.
+    pub fn running(at: Timestamp) -> Self {
+        Self::moved_by(Hand::Running(at, Instant::now()))
+    }
+
     /// A clock that stands still until [`Clock::advance`] moves it.
     pub fn fixed(at: Timestamp) -> Self {
-        Self {
-            offset: Arc::default(),
-            fixed: Some(Arc::new(AtomicI64::new(at.0))),
-        }
+        Self::moved_by(Hand::Fixed(Arc::new(AtomicI64::new(at.0))))
+    }
+
+    fn moved_by(hand: Hand) -> Self {
+        let offset = Arc::default();
+        Self { offset, hand }
     }
 
     /// Now, corrected by the database's time.
@@ -84,11 +108,19 @@ impl Clock {
         Timestamp(self.uncorrected().0 + self.offset.load(Ordering::Relaxed))
     }
 
-    /// This machine's own time, for measuring how far it is off.
+    /// Its own time, for measuring how far it is off.
     pub fn uncorrected(&self) -> Timestamp {
-        match &self.fixed {
-            Some(at) => Timestamp(at.load(Ordering::Relaxed)),
-            None => wall_clock(),
+        match &self.hand {
+            Hand::Running(at, since) => at.plus(since.elapsed()),
+            Hand::Fixed(at) => Timestamp(at.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// How far it is off the machine's, in microseconds.
+    pub fn lag(&self) -> i64 {
+        match &self.hand {
+            Hand::Running(..) => wall_clock().0.saturating_sub(self.uncorrected().0),
+            Hand::Fixed(_) => 0,
         }
     }
 
@@ -99,7 +131,7 @@ impl Clock {
 
     /// Moves a fixed clock; a running one stays as it is.
     pub fn advance(&self, span: Duration) {
-        if let Some(at) = &self.fixed {
+        if let Hand::Fixed(at) = &self.hand {
             at.fetch_add(micros(span), Ordering::Relaxed);
         }
     }
@@ -127,6 +159,15 @@ mod tests {
         let time = Timestamp::parse("2026-12-01T01:00:00+01:00").unwrap();
         assert_eq!(time.to_string(), "2026-12-01T00:00:00Z");
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn a_running_clock_goes_on_from_where_it_was_set() {
+        let clock = Clock::running(Timestamp(0));
+        let first = clock.now();
+        let second = clock.now();
+        assert!(first <= second && second < Timestamp(60_000_000));
+        assert!(clock.lag() > 1_700_000_000_000_000);
     }
 
     #[test]

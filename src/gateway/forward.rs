@@ -105,13 +105,13 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
     }
     trace(&held, &mut headers);
     if adds_usage {
-        let outcome = ask(&upstream, &held, headers.clone(), true).await;
+        let outcome = ask(&upstream, &mut held, headers.clone(), true).await;
         if !is_about_stream_options(&outcome) {
             return reply(held, outcome, true);
         }
         provider.refused_stream_options();
     }
-    let outcome = ask(&upstream, &held, headers, false).await;
+    let outcome = ask(&upstream, &mut held, headers, false).await;
     reply(held, outcome, false)
 }
 
@@ -139,13 +139,22 @@ const RAN: Ending = Ending::Ran {
     delivered: 0,
 };
 
-async fn ask(upstream: &Upstream, held: &Held, headers: HeaderMap, adds_usage: bool) -> Outcome {
-    let provider = &held.limited.routed.route.provider;
-    let sending = upstream.send(outgoing(held, headers, adds_usage));
-    let response = match tokio::time::timeout(provider.first_byte_timeout, sending).await {
+/// A client that leaves while nothing is connected yet leaves nothing to pay for.
+async fn ask(
+    upstream: &Upstream,
+    held: &mut Held,
+    headers: HeaderMap,
+    adds_usage: bool,
+) -> Outcome {
+    let patience = held.limited.routed.route.provider.first_byte_timeout;
+    let request = outgoing(held, headers, adds_usage);
+    let was_sent = held.hold.is_sent();
+    let sending = upstream.send(request, |is_taken| held.set_sent(was_sent || is_taken));
+    let response = match tokio::time::timeout(patience, sending).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return unanswered(error),
-        Err(_) => return Outcome::Failed(Refusal::UpstreamTimeout, RAN),
+        Err(_) if held.hold.is_sent() => return Outcome::Failed(Refusal::UpstreamTimeout, RAN),
+        Err(_) => return Outcome::Failed(Refusal::UpstreamUnreachable, Ending::NeverSent),
     };
     killpoint::reach(Killpoint::Headers);
     if response.status().is_success() {

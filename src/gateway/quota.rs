@@ -31,12 +31,15 @@ pub struct Held {
 }
 
 impl Held {
-    /// The call is about to be handed to its provider: from here on it costs something, so it must
-    /// be written down first.
+    /// Writes the call down, which must be done before it is sent.
     pub async fn dispatch(&mut self) -> Result<(), Unavailable> {
-        self.hold.dispatch().await?;
-        self.limited.permit.dispatch();
-        Ok(())
+        self.hold.dispatch().await
+    }
+
+    /// Whether its provider may know of the call: from then on it costs something.
+    pub fn set_sent(&mut self, is_sent: bool) {
+        self.hold.set_sent(is_sent);
+        self.limited.permit.set_sent(is_sent);
     }
 }
 

@@ -50,9 +50,9 @@ pub struct RateLimitLayer;
 pub struct RateLimit<S>(S);
 
 impl Permit {
-    /// The call is about to be handed to its provider: from here on it uses something.
-    pub fn dispatch(&mut self) {
-        self.is_sent = true;
+    /// Whether its provider may know of the call: from then on it uses something.
+    pub fn set_sent(&mut self, is_sent: bool) {
+        self.is_sent = is_sent;
     }
 
     /// Corrects the estimate taken at admission by what the call really used.

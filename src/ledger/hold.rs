@@ -121,8 +121,8 @@ impl Hold {
         self.shrunk_cap
     }
 
-    /// Writes the call down: it is about to be handed to its provider, and from here on it costs
-    /// something. One that cannot be written down must not be sent.
+    /// Writes the call down, before it is handed to its provider. One that cannot be written down
+    /// must not be sent.
     pub async fn dispatch(&mut self) -> Result<(), Unavailable> {
         let Some(open) = &mut self.open else {
             return Ok(());
@@ -133,8 +133,25 @@ impl Hold {
         if let Some(synced) = self.ledger.journal.synced(written) {
             synced.await.map_err(|error| Unavailable::of(&error))?;
         }
-        open.stage = Stage::Sent;
         Ok(())
+    }
+
+    /// Whether the provider may know of the call: a connection took it, or gave it back untouched.
+    /// From then on it costs something.
+    pub fn set_sent(&mut self, is_sent: bool) {
+        if let Some(open) = &mut self.open {
+            open.stage = if is_sent {
+                Stage::Sent
+            } else {
+                Stage::Intended
+            };
+        }
+    }
+
+    /// Whether the provider may know of the call.
+    pub fn is_sent(&self) -> bool {
+        let stage = self.open.as_ref().map(|open| open.stage);
+        stage == Some(Stage::Sent)
     }
 
     /// Notes that `delivered` output tokens were seen so far.

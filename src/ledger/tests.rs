@@ -103,6 +103,7 @@ impl Running {
     async fn sent(&self, need: &Need, cover: &Arc<Cover>) -> Hold {
         let mut hold = self.hold(need, cover).await.unwrap();
         hold.dispatch().await.unwrap();
+        hold.set_sent(true);
         hold
     }
 

@@ -56,7 +56,7 @@ async fn fetch(provider: &Provider, upstream: &Upstream) -> Option<Vec<String>> 
     }
     let request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
     let response = upstream
-        .send(request.body(Full::<Bytes>::default()).ok()?)
+        .send(request.body(Full::<Bytes>::default()).ok()?, drop)
         .await
         .ok()?;
     if !response.status().is_success() {

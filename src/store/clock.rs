@@ -1,13 +1,15 @@
-//! How far this machine's clock is off the database's, which all processes share. The one place
-//! that asks an engine for its time.
+//! How far our clock is off the database's, which all processes share. The one place that asks an
+//! engine for its time.
 
 use crate::domain::time::{Clock, Timestamp};
 
 use super::{Db, StoreError};
 
-/// The database's time minus this machine's in microseconds; a `SQLite` file has no other clock.
+/// The database's time minus ours in microseconds; a `SQLite` file has the machine's.
 pub async fn offset(db: &Db, clock: &Clock) -> Result<i64, StoreError> {
-    let Db::Postgres(pool) = db else { return Ok(0) };
+    let Db::Postgres(pool) = db else {
+        return Ok(clock.lag());
+    };
     let mut connection = pool.acquire().await?;
     let before = clock.uncorrected();
     let theirs: Timestamp = sqlx::query_scalar("SELECT clock_timestamp()")

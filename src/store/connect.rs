@@ -53,11 +53,16 @@ const SQLITE_READERS: u32 = 4;
 /// Pages each reader keeps, in negative KiB: they look single rows up, and the system caches the file.
 const READER_CACHE: &str = "-512";
 
-impl Db {
-    /// Opens `postgres://…`, `postgresql://…` or `sqlite://PATH`.
-    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+/// Where a database is.
+enum Address<'a> {
+    Postgres(&'a str),
+    Sqlite(&'a Path),
+}
+
+impl<'a> Address<'a> {
+    fn read(url: &'a str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return postgres(url).map(Self::Postgres);
+            return Ok(Self::Postgres(url));
         }
         let path = url.strip_prefix("sqlite://");
         let path = path.filter(|path| !path.is_empty() && !path.contains('?'));
@@ -66,7 +71,26 @@ impl Db {
                 "a database URL is postgres://… or sqlite://PATH (which takes no parameters)",
             )
         })?;
-        sqlite(Path::new(path)).await.map(Self::Sqlite)
+        Ok(Self::Sqlite(Path::new(path)))
+    }
+}
+
+impl Db {
+    /// Opens `postgres://…`, `postgresql://…` or `sqlite://PATH`.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        match Address::read(url)? {
+            Address::Postgres(url) => postgres(url).map(Self::Postgres),
+            Address::Sqlite(path) => sqlite(path).await.map(Self::Sqlite),
+        }
+    }
+
+    /// The same for looking alone: a file that is not there reads as an empty database, and is not
+    /// created.
+    pub fn connect_to_look(url: &str) -> Result<Self, StoreError> {
+        match Address::read(url)? {
+            Address::Postgres(url) => postgres(url).map(Self::Postgres),
+            Address::Sqlite(path) => Ok(Self::Sqlite(looking(path))),
+        }
     }
 
     /// Whether the database answers.
@@ -144,6 +168,22 @@ async fn sqlite(path: &Path) -> Result<SqlitePools, StoreError> {
         .pragma("cache_size", READER_CACHE);
     let read = pool(SQLITE_READERS).connect_lazy_with(readers);
     Ok(SqlitePools { write, read, file })
+}
+
+fn looking(path: &Path) -> SqlitePools {
+    let options = SqliteConnectOptions::new().busy_timeout(BUSY);
+    let options = if path.exists() {
+        options.filename(path).read_only(true)
+    } else {
+        options.in_memory(true)
+    };
+    let pool = SqlitePoolOptions::new().max_connections(1);
+    let pool = pool.connect_lazy_with(options);
+    SqlitePools {
+        write: pool.clone(),
+        read: pool,
+        file: path.to_owned(),
+    }
 }
 
 /// Creates the file and its directory where they are missing. Answers the real path, so that every

@@ -169,9 +169,10 @@ impl From<sqlx::Error> for StoreError {
 impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
         match error {
-            MigrateError::Execute(error) => error.into(),
-            MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => {
-                Self::setup("the database belongs to another version of tollgate; install that one")
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            // Somebody else migrated while we looked.
+            MigrateError::VersionMismatch(_) => {
+                Self::setup("the database belongs to another build of tollgate; start that one")
             }
             error => Self::other(&error),
         }

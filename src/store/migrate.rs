@@ -1,5 +1,6 @@
 //! Migrations, compiled in. Any number of processes may start at once: one applies, the others wait
-//! and find nothing left to do.
+//! and find nothing left to do. A database that a later release migrated is taken as it is, unless
+//! that release says that this one cannot work with it.
 
 use std::borrow::Cow;
 
@@ -7,6 +8,10 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use super::{Db, StoreError};
+
+mod standing;
+
+pub use standing::{Pending, Standing};
 
 /// Number, name and SQL.
 type Step = (i64, &'static str, &'static str);
@@ -68,8 +73,16 @@ const SQLITE: &[Step] = &[
 ];
 
 impl Db {
-    /// Applies what is pending.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
+    /// Applies what is pending. Answers how the database stood before.
+    pub async fn migrate(&self) -> Result<Standing, StoreError> {
+        let standing = self.standing().await?;
+        if !standing.pending.is_empty() {
+            self.apply().await?;
+        }
+        Ok(standing)
+    }
+
+    async fn apply(&self) -> Result<(), StoreError> {
         match self {
             // An advisory lock keeps others waiting. The connection has it until it is closed, if
             // something fails.
@@ -88,18 +101,30 @@ impl Db {
         }
         Ok(())
     }
+
+    /// The migrations that this program knows.
+    fn steps(&self) -> &'static [Step] {
+        match self {
+            Self::Postgres(_) => POSTGRES,
+            Self::Sqlite(_) => SQLITE,
+        }
+    }
 }
 
 fn migrator(steps: &'static [Step]) -> Migrator {
-    let step = |&(version, description, sql): &Step| {
-        let description = Cow::Borrowed(description);
-        Migration::new(
-            version,
-            description,
-            MigrationType::Simple,
-            sql.into_sql_str(),
-            false,
-        )
-    };
-    Migrator::with_migrations(steps.iter().map(step).collect())
+    let mut migrator = Migrator::with_migrations(steps.iter().map(migration).collect());
+    // What only a later release knows was looked at before.
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+fn migration(&(number, name, sql): &Step) -> Migration {
+    let name = Cow::Borrowed(name);
+    Migration::new(
+        number,
+        name,
+        MigrationType::Simple,
+        sql.into_sql_str(),
+        false,
+    )
 }

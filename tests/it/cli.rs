@@ -6,6 +6,8 @@ mod dev;
 mod failures;
 mod keys;
 mod ledger;
+mod migrate;
+mod quick_start;
 mod serve;
 mod supervised;
 mod tenants;

@@ -5,6 +5,7 @@ mod bodies;
 mod budgets;
 mod cache;
 mod calls;
+mod clocks;
 mod connections;
 mod departures;
 mod errors;

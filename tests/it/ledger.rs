@@ -13,6 +13,7 @@ mod kills;
 mod leases;
 pub mod load;
 mod lost;
+mod midnight;
 mod persistent;
 mod quotas;
 mod restored;

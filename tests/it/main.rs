@@ -9,6 +9,7 @@
 mod api;
 mod cli;
 mod dashboard;
+mod docs;
 mod domain;
 mod gateway;
 mod ledger;

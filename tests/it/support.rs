@@ -5,6 +5,7 @@ pub mod client;
 pub mod collector;
 mod connections;
 pub mod db;
+pub mod documented;
 pub mod h2;
 pub mod link;
 pub mod log;

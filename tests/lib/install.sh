@@ -29,6 +29,7 @@ install_packages() {
     postgres_programs || missing+=(postgresql)
   fi
   have pg_dump || missing+=(postgresql-client)
+  have sqlite3 || missing+=(sqlite3)
   ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
 }
 

@@ -14,7 +14,8 @@ fn the_defaults_are_those_of_the_documentation() {
         "sqlite://./data/tollgate.db"
     );
     assert_eq!(config.log_filter, "info");
-    assert!(config.providers.is_empty() && config.warnings.is_empty());
+    assert!(config.providers.is_empty());
+    assert!(config.warnings.len() == 1 && config.warnings[0].contains("OPENAI_API_KEY"));
 }
 
 #[test]

@@ -72,23 +72,26 @@ impl Upstream {
     }
 
     /// Sends `request` and waits for the head of its answer. A kept connection that proves closed
-    /// before it took a byte is replaced.
-    pub async fn send(&self, mut request: Outgoing) -> Result<Response<UpstreamBody>, SendError> {
+    /// before it took a byte is replaced. `taken` is told before a connection gets the request, and
+    /// when it gave it back.
+    pub async fn send(
+        &self,
+        mut request: Outgoing,
+        mut taken: impl FnMut(bool),
+    ) -> Result<Response<UpstreamBody>, SendError> {
         let origin = self.origin(request.uri());
         while let Some(kept) = origin.take() {
+            taken(true);
             request = match kept.send(request).await {
-                Ok(response) => return Ok(response),
                 Err(Unanswered::Unsent(request)) => *request,
-                Err(Unanswered::Failed(error)) => return Err(classify(&error)),
+                answered => return answered.map_err(classify),
             };
+            taken(false);
         }
         // Boxed, because a call seldom needs it and its future is large.
         let fresh = Box::pin(self.open(&origin)).await?;
-        match fresh.send(request).await {
-            Ok(response) => Ok(response),
-            Err(Unanswered::Unsent(_)) => Err(SendError::NotSent),
-            Err(Unanswered::Failed(error)) => Err(classify(&error)),
-        }
+        taken(true);
+        fresh.send(request).await.map_err(classify)
     }
 
     /// Where `uri` leads, remembered.
@@ -115,8 +118,12 @@ impl Upstream {
     }
 }
 
-fn classify(error: &hyper::Error) -> SendError {
-    tracing::debug!(error = chain(error), "a provider did not answer");
+fn classify(unanswered: Unanswered) -> SendError {
+    let error = match unanswered {
+        Unanswered::Unsent(_) => return SendError::NotSent,
+        Unanswered::Failed(error) => error,
+    };
+    tracing::debug!(error = chain(&error), "a provider did not answer");
     if error.is_parse() || error.is_parse_too_large() {
         return SendError::Senseless;
     }

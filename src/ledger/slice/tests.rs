@@ -6,6 +6,7 @@ use super::*;
 use crate::store::leases::{Answer, Balance, Return};
 
 mod histories;
+mod races;
 
 const LASTS: Duration = Duration::from_secs(48);
 

@@ -94,6 +94,14 @@ fn a_missing_credential_stops_the_check_but_no_administration() {
 #[test]
 fn a_valid_configuration_is_said_to_be_valid() {
     let tollgate = Installation::new();
-    let checked = tollgate.json(&["config", "check"]);
+    let provider =
+        "[[providers]]\nname = \"p\"\nbase_url = \"https://p.example/v1\"\nmodels = [\"*\"]\n";
+    std::fs::write(tollgate.directory.path().join("one.toml"), provider).unwrap();
+    let checked = tollgate.json(&["config", "check", "--config", "one.toml"]);
     assert_eq!(checked, serde_json::json!({"valid": true, "warnings": []}));
+
+    let without = tollgate.json(&["config", "check"]);
+    assert_eq!(without["valid"], true);
+    let warning = without["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("OPENAI_API_KEY"), "{warning}");
 }

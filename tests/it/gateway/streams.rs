@@ -1,6 +1,7 @@
 //! Streams of real kinds of provider, whole and cut anywhere: the bytes pass, the usage is found once.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::Value;
 use tollgate::domain::usage::Source;
@@ -212,4 +213,33 @@ async fn a_call_is_settled_before_its_end_can_be_seen() {
     // The provider keeps the connection open, and still the call is over.
     assert_eq!(app.booked(1).await[0].total_tokens, 7);
     gate.release();
+}
+
+/// Before its head, and after it; a minute and a half in the long run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_token_that_comes_late_is_waited_for() {
+    let is_long = std::env::var_os("TOLLGATE_TEST_LONG").is_some();
+    let late = Duration::from_secs(if is_long { 90 } else { 1 });
+    let app = TestApp::start().await;
+    let key = app.key().await;
+    let rest = [
+        sse::chunk("late"),
+        sse::usage(Usage::new(3, 4)),
+        sse::done(),
+    ];
+    let stream = EventStream::new();
+    let silent = rest.iter().cloned();
+    let silent = silent.fold(stream.clone().wait(late), EventStream::frame);
+    let scripts = [EventStream::of(rest).finish().after(late), silent.finish()];
+    for script in scripts {
+        app.provider.direct(move |_| script.clone());
+        let answer = app.client.post(CHAT, &key.secret, &chat_body(ASKED)).await;
+        assert!(
+            answer.text().ends_with("data: [DONE]\n\n"),
+            "{}",
+            answer.text()
+        );
+    }
+    let calls = app.booked(2).await;
+    assert!(calls.iter().all(|call| call.source == Source::Reported));
 }

@@ -88,3 +88,25 @@ fn self_signed() -> ServerConfig {
         .with_single_cert(vec![certificate], key)
         .unwrap()
 }
+
+#[tokio::test]
+async fn a_stream_whose_client_leaves_before_anything_is_connected_costs_nothing() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let second = format!(
+        "[[models]]\nname = \"gone\"\nprovider = \"gone\"\n\
+         [[providers]]\nname = \"gone\"\nbase_url = \"https://{address}/v1\"\nmodels = [\"gone\"]\n"
+    );
+    let app = TestApp::with(TestDb::sqlite().await, Provider::honest().await, &second).await;
+    let key = app.key().await;
+    let body = chat_body(r#","stream":true"#).replace("\"m\"", "\"gone\"");
+    let client = app.client.clone();
+    let call = tokio_util::task::TaskTracker::new().spawn(async move {
+        client.open(CHAT, &key.secret, &body).await;
+    });
+    let connected = tokio::task::spawn_blocking(move || silent.accept());
+    let _connected = connected.await.unwrap();
+    call.abort();
+    let call = &app.booked(1).await[0];
+    assert_eq!((call.total_tokens, call.source), (0, Source::None));
+}

@@ -88,14 +88,6 @@ impl Site {
         }
     }
 
-    /// `machines`, whose servers have ended, use another database from now on.
-    pub fn move_to(&mut self, database: TestDb, machines: &mut [Machine]) {
-        for machine in machines {
-            machine.database.clone_from(&database.url);
-        }
-        self.database = database;
-    }
-
     /// What a command prints as JSON.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> Value {

@@ -11,8 +11,13 @@ on_both_engines!(
 );
 
 async fn every_statement_is_one_that_the_engine_takes(test: TestDb) {
+    assert_takes_every_statement(&test.db).await;
+}
+
+/// Fails unless the engine takes every statement that the product has.
+pub async fn assert_takes_every_statement(db: &Db) {
     for sql in STATEMENTS.iter().copied().flatten().copied() {
-        let prepared = match &test.db {
+        let prepared = match db {
             Db::Postgres(pool) => pool.prepare(sql.into_sql_str()).await.map(drop),
             Db::Sqlite(pools) => pools.writer().prepare(sql.into_sql_str()).await.map(drop),
         };

@@ -1,4 +1,5 @@
-//! Databases of an earlier release are carried over with all that they hold.
+//! Databases of an earlier release are carried over with all that they hold, those of the next one are
+//! worked with, and those that are not ours are refused.
 
 use std::borrow::Cow;
 
@@ -8,15 +9,22 @@ use sqlx::types::Json;
 use tollgate::domain::quota::Unit;
 use tollgate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId};
 use tollgate::domain::usage::Source;
-use tollgate::store::Db;
 use tollgate::store::events::{self, Batch, Event};
 use tollgate::store::keys;
 use tollgate::store::ledger_check::verify;
 use tollgate::store::usage::{self, CallsQuery, UsageQuery};
+use tollgate::store::{Db, Pending, StoreError};
 use uuid::Uuid;
 
+use super::schema::assert_takes_every_statement;
 use super::{at, draw, event, now, secret};
-use crate::support::db::TestDb;
+use crate::support::db::{TestDb, on_both_engines};
+
+on_both_engines!(
+    an_edited_migration_is_refused_and_named,
+    every_statement_works_on_a_schema_that_only_grew,
+    a_later_release_says_whether_this_one_may_go_on
+);
 
 const POSTGRES: &str = include_str!("../../../migrations/postgres/0001_create_tables.sql");
 const SQLITE: &str = include_str!("../../../migrations/sqlite/0001_create_tables.sql");
@@ -134,4 +142,83 @@ async fn books_of_the_first_release_are_carried_over_on_sqlite() {
 #[tokio::test]
 async fn books_of_the_first_release_are_carried_over_on_postgres() {
     books_of_the_first_release_are_carried_over(TestDb::empty_postgres().await).await;
+}
+
+#[tokio::test]
+async fn a_look_at_a_database_lists_what_it_lacks_and_leaves_it_so() {
+    for test in [TestDb::empty_sqlite().await, TestDb::empty_postgres().await] {
+        begin(&test.db).await;
+        let pending = test.db.standing().await.unwrap().pending;
+        let newest = test.db.migrate().await.unwrap().pending;
+        assert_eq!(pending, newest);
+        let (number, name) = (2, "add leases");
+        assert_eq!(pending[0], Pending { number, name });
+        assert_eq!(test.db.standing().await.unwrap().pending, []);
+    }
+}
+
+/// What the database says that it was refused for.
+async fn refused(db: &Db) -> String {
+    match db.migrate().await.unwrap_err() {
+        StoreError::Setup { what } => what,
+        error => panic!("{error:?}"),
+    }
+}
+
+async fn an_edited_migration_is_refused_and_named(test: TestDb) {
+    const EDIT: &str = "UPDATE _sqlx_migrations SET checksum = $1 WHERE version = 3";
+    execute!(&test.db, EDIT, b"other".as_slice());
+    let what = refused(&test.db).await;
+    assert!(
+        what.contains("migration 3") && what.contains("restore a backup"),
+        "{what}"
+    );
+}
+
+/// The tables of the product.
+async fn tables(db: &Db) -> Vec<String> {
+    const SQLITE: &str = "SELECT name FROM sqlite_master
+        WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
+    const POSTGRES: &str = "SELECT tablename::TEXT FROM pg_tables
+        WHERE schemaname = 'public' AND tablename NOT LIKE '\\_sqlx%'";
+    match db {
+        Db::Postgres(pool) => sqlx::query_scalar(POSTGRES).fetch_all(pool).await,
+        Db::Sqlite(pools) => sqlx::query_scalar(SQLITE).fetch_all(pools.writer()).await,
+    }
+    .unwrap()
+}
+
+async fn every_statement_works_on_a_schema_that_only_grew(test: TestDb) {
+    let tables = tables(&test.db).await;
+    assert!(tables.len() > 10, "{tables:?}");
+    for table in tables {
+        let grow = format!("ALTER TABLE {table} ADD COLUMN added_later INTEGER");
+        let grow = sqlx::AssertSqlSafe(grow);
+        match &test.db {
+            Db::Postgres(pool) => sqlx::query(grow).execute(pool).await.map(drop),
+            Db::Sqlite(pools) => sqlx::query(grow).execute(pools.writer()).await.map(drop),
+        }
+        .unwrap();
+    }
+    assert_takes_every_statement(&test.db).await;
+}
+
+async fn a_later_release_says_whether_this_one_may_go_on(test: TestDb) {
+    const ADD: &str = "INSERT INTO _sqlx_migrations
+        (version, description, success, checksum, execution_time) VALUES ($1, $2, TRUE, $3, 1)";
+    let checksum = b"later".as_slice();
+    execute!(&test.db, ADD, 1000_i64, "add something", checksum);
+    assert_eq!(test.db.migrate().await.unwrap().newer, Some(1000));
+    execute!(
+        &test.db,
+        ADD,
+        1001_i64,
+        "drop something; needs 1000",
+        checksum
+    );
+    let what = refused(&test.db).await;
+    assert!(
+        what.contains("1001") && what.contains("later release"),
+        "{what}"
+    );
 }

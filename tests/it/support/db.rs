@@ -1,15 +1,12 @@
 //! A database of its own for every test, on both engines. Postgres needs a server: its address,
 //! with the right to create databases, comes from `TOLLGATE_TEST_POSTGRES`.
 
-use std::process::Command;
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use tollgate::store::Db;
 use uuid::Uuid;
-
-use super::running::output;
 
 const SERVER: &str = "TOLLGATE_TEST_POSTGRES";
 /// How long a database may take to be made or dropped.
@@ -95,33 +92,16 @@ impl TestDb {
         Self::open(url, TempDir::new().unwrap(), drop).await
     }
 
+    /// Gives up its connections while `change` replaces the database.
+    pub async fn replaced_by(&mut self, change: impl FnOnce(&Self)) {
+        self.db.close().await;
+        change(self);
+        self.db = self.other_process().await;
+    }
+
     /// Connections of their own to the same database, as another process has.
     pub async fn other_process(&self) -> Db {
         Db::connect(&self.url).await.unwrap()
-    }
-
-    /// A backup, made while others write, as a database of its own.
-    pub async fn copy(&self) -> Self {
-        match &self.db {
-            Db::Postgres(_) => {
-                let copy = Self::empty_postgres().await;
-                let line = format!("pg_dump -d '{}' | psql -qX -d '{}'", self.url, copy.url);
-                let mut shell = Command::new("sh");
-                let copied = output(shell.args(["-c", &line])).expect("the dump ends");
-                assert!(
-                    copied.status.success() && copied.stderr.is_empty(),
-                    "{copied:?}"
-                );
-                copy
-            }
-            Db::Sqlite(pools) => {
-                let directory = TempDir::new().unwrap();
-                let file = directory.path().join("copy.db").display().to_string();
-                let copying = sqlx::query("VACUUM INTO $1").bind(&file);
-                copying.execute(pools.writer()).await.unwrap();
-                Self::open(format!("sqlite://{file}"), directory, None).await
-            }
-        }
     }
 
     pub fn is_postgres(&self) -> bool {

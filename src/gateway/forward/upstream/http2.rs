@@ -1,12 +1,16 @@
 //! A connection of h2, shared by any number of calls and driven by a task of its own, which ends with
 //! the last of them or with the connection.
 
+use std::pin::pin;
+
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http::Response;
 use http_body_util::Full;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::rt::Executor as _;
 use hyper_util::rt::TokioExecutor;
+use tokio_util::sync::CancellationToken;
 
 use super::body::UpstreamBody;
 use super::connect::Io;
@@ -14,28 +18,50 @@ use super::{Outgoing, Unanswered};
 
 /// See the module.
 #[derive(Clone)]
-pub(super) struct Shared(SendRequest<Full<Bytes>>);
+pub(super) struct Shared {
+    sender: SendRequest<Full<Bytes>>,
+    /// The connection takes no more requests.
+    ended: CancellationToken,
+}
 
 impl Shared {
-    pub(super) async fn begin(io: Io) -> Result<Self, hyper::Error> {
+    /// `forget` is called when the connection takes no more requests.
+    pub(super) async fn begin(
+        io: Io,
+        forget: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, hyper::Error> {
         let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-        TokioExecutor::new().execute(async {
+        let ended = CancellationToken::new();
+        let ending = ended.clone();
+        TokioExecutor::new().execute(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a provider's connection broke");
             }
+            forget();
+            ending.cancel();
         });
-        Ok(Self(sender))
+        Ok(Self { sender, ended })
     }
 
     pub(super) fn is_open(&self) -> bool {
-        !self.0.is_closed()
+        !self.sender.is_closed()
     }
 
+    /// A request that was handed over in the moment when the connection ended lies where nobody looks,
+    /// and comes back only when nobody can hand over any more: therefore everybody lets go then.
     pub(super) async fn send(
-        mut self,
+        self,
         request: Outgoing,
     ) -> Result<Response<UpstreamBody>, Unanswered> {
-        let answered = self.0.try_send_request(request).await;
+        let Self { mut sender, ended } = self;
+        let answering = pin!(sender.try_send_request(request));
+        let answered = match select(answering, pin!(ended.cancelled())).await {
+            Either::Left((answered, _)) => answered,
+            Either::Right(((), answering)) => {
+                drop(sender);
+                answering.await
+            }
+        };
         match answered {
             Ok(response) => Ok(response.map(UpstreamBody::of_shared)),
             Err(mut error) => Err(match error.take_message() {

@@ -111,9 +111,17 @@ impl Origin {
         if !is_h2 {
             return Ok(Found::Own(Wire::begin(io).await?, Arc::clone(self)));
         }
-        let shared = Shared::begin(io).await?;
+        let origin = Arc::clone(self);
+        let shared = Shared::begin(io, move || origin.forget_ended()).await?;
         *self.shared.lock() = Some(shared.clone());
+        // It may have ended before it was there to be forgotten.
+        self.forget_ended();
         Ok(Found::Shared(shared))
+    }
+
+    /// Lets go of a shared connection that takes no more requests.
+    fn forget_ended(&self) {
+        self.shared.lock().take_if(|shared| !shared.is_open());
     }
 
     /// Keeps a connection whose call is over for the next one.

@@ -50,7 +50,7 @@ async fn a_connection_whose_answer_was_read_is_used_again() {
     let (uri, count) = server().await;
     let upstream = Upstream::new().unwrap();
     for _ in 0..3 {
-        let response = upstream.send(request(&uri)).await.unwrap();
+        let response = upstream.send(request(&uri), drop).await.unwrap();
         assert_eq!(text(response).await, "hello /hello");
     }
     assert_eq!(count.load(Ordering::SeqCst), 1);
@@ -60,13 +60,13 @@ async fn a_connection_whose_answer_was_read_is_used_again() {
 async fn calls_at_once_have_connections_of_their_own() {
     let (uri, count) = server().await;
     let upstream = Upstream::new().unwrap();
-    let first = upstream.send(request(&uri)).await.unwrap();
-    let second = upstream.send(request(&uri)).await.unwrap();
+    let first = upstream.send(request(&uri), drop).await.unwrap();
+    let second = upstream.send(request(&uri), drop).await.unwrap();
     for response in [first, second] {
         assert_eq!(text(response).await, "hello /hello");
     }
     assert_eq!(count.load(Ordering::SeqCst), 2);
-    text(upstream.send(request(&uri)).await.unwrap()).await;
+    text(upstream.send(request(&uri), drop).await.unwrap()).await;
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }
 
@@ -74,8 +74,8 @@ async fn calls_at_once_have_connections_of_their_own() {
 async fn a_connection_whose_answer_was_given_up_is_not_used_again() {
     let (uri, count) = server().await;
     let upstream = Upstream::new().unwrap();
-    drop(upstream.send(request(&uri)).await.unwrap());
-    text(upstream.send(request(&uri)).await.unwrap()).await;
+    drop(upstream.send(request(&uri), drop).await.unwrap());
+    text(upstream.send(request(&uri), drop).await.unwrap()).await;
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }
 
@@ -84,7 +84,7 @@ async fn calls_of_h2_share_a_connection() {
     let (uri, count) = server().await;
     let host = uri.authority().unwrap().as_str();
     let socket = TcpStream::connect(host).await.unwrap();
-    let shared = Shared::begin(MaybeHttpsStream::Http(TokioIo::new(socket)));
+    let shared = Shared::begin(MaybeHttpsStream::Http(TokioIo::new(socket)), || ());
     let shared = shared.await.unwrap();
     for _ in 0..2 {
         let Ok(response) = shared.clone().send(request(&uri)).await else {
@@ -94,4 +94,52 @@ async fn calls_of_h2_share_a_connection() {
         assert_eq!(text(response).await, "hello /hello");
     }
     assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+/// A server of h2 that ends each connection a moment after it began, and where it listens.
+async fn leaving_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let tasks = TaskTracker::new();
+    let serving = tasks.clone();
+    tasks.spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            serving.spawn(async move {
+                let silent = service_fn(async |_: Request<hyper::body::Incoming>| {
+                    std::future::pending::<Result<Response<Full<Bytes>>, Infallible>>().await
+                });
+                let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let serving = server.serve_connection(TokioIo::new(socket), silent);
+                let _ = tokio::time::timeout(Duration::from_millis(1), serving).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_on_a_connection_of_h2_that_ends_at_any_moment_is_told_at_once() {
+    let address = leaving_server().await;
+    let uri: Uri = format!("http://{address}/").parse().unwrap();
+    for _ in 0..200 {
+        let socket = TcpStream::connect(&address).await.unwrap();
+        let (forgotten, has_ended) = tokio::sync::oneshot::channel();
+        let forget = move || forgotten.send(()).unwrap_or_default();
+        let io = MaybeHttpsStream::Http(TokioIo::new(socket));
+        let Ok(shared) = Shared::begin(io, forget).await else {
+            continue;
+        };
+        let calls = TaskTracker::new();
+        let call = || {
+            let (shared, request) = (shared.clone(), request(&uri));
+            calls.spawn(async move { shared.send(request).await.is_err() })
+        };
+        let sent: Vec<_> = (0..4).map(|_| call()).collect();
+        drop(shared);
+        for sent in sent {
+            let failed = tokio::time::timeout(Duration::from_secs(10), sent).await;
+            assert!(failed.expect("the call is told").unwrap());
+        }
+        has_ended.await.unwrap();
+    }
 }
