@@ -10,6 +10,7 @@ pub mod assets;
 pub mod components;
 pub mod format;
 pub mod frame;
+mod gzip;
 pub mod headers;
 pub mod pages;
 pub mod paths;

@@ -7,6 +7,8 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::gzip;
+
 mod bundle;
 mod packed;
 
@@ -54,27 +56,13 @@ pub async fn serve(Path((hash, name)): Path<(String, String)>, headers: HeaderMa
         HeaderValue::from_static(file.content_type),
     );
     let body = match &file.gzip {
-        Some(gzip) if takes_gzip(&headers) => {
+        Some(gzip) if gzip::is_taken(&headers) => {
             answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             gzip.clone()
         }
         _ => file.plain.clone(),
     };
     (answer, body).into_response()
-}
-
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let lists = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let mut codings = lists
-        .filter_map(|list| list.to_str().ok())
-        .flat_map(|list| list.split(','));
-    codings.any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let is_gzip = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        is_gzip && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-    })
 }
 
 #[cfg(test)]
@@ -113,11 +101,7 @@ mod tests {
     #[tokio::test]
     async fn text_is_packed_for_those_who_take_it() {
         let name = header::ACCEPT_ENCODING;
-        for (takes, is_packed) in [
-            ("br, gzip;q=0.8", true),
-            ("gzip;q=0, br", false),
-            ("br", false),
-        ] {
+        for (takes, is_packed) in [("gzip", true), ("br", false)] {
             let answer = get(&ASSETS.hash, "chart.js", asking(name.clone(), takes)).await;
             let coding = answer.headers().get(header::CONTENT_ENCODING);
             assert_eq!(coding.is_some(), is_packed, "{takes}");

@@ -137,7 +137,12 @@ impl Frame {
     /// What the switcher says.
     pub(super) fn place(&self) -> &str {
         let organisation = self.viewer.organisation.as_ref();
-        organisation.map_or("Installation", |organisation| organisation.name.as_str())
+        let elsewhere = if self.viewer.is_operator {
+            "Installation"
+        } else {
+            "Organisations"
+        };
+        organisation.map_or(elsewhere, |organisation| organisation.name.as_str())
     }
 
     pub(super) fn place_letter(&self) -> String {

@@ -52,6 +52,7 @@ mod connect;
 mod instance;
 mod key_lists;
 mod key_uses;
+mod keys_near_quota;
 mod keys_of_tenants;
 mod leases;
 mod ledger_check;

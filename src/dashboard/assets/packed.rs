@@ -1,16 +1,13 @@
 //! Files as they are sent: hashed, and compressed where that pays.
 
-use std::io::Write;
-
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
 use super::bundle::Source;
+use crate::dashboard::gzip::{self, Compression};
 
 /// All files, ready to send.
 pub(super) struct Packed {
@@ -55,7 +52,7 @@ impl File {
             name: source.name,
             content_type: content_type(source.name),
             etag: HeaderValue::try_from(tag).expect("base64 is visible ASCII"),
-            gzip: gzip(&source.content),
+            gzip: gzip::pack(&source.content, Compression::best()),
             plain: source.content,
         }
     }
@@ -74,11 +71,4 @@ fn content_type(name: &str) -> &'static str {
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
     }
-}
-
-fn gzip(content: &[u8]) -> Option<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content).ok()?;
-    let packed = encoder.finish().ok()?;
-    (packed.len() < content.len() * 9 / 10).then(|| packed.into())
 }

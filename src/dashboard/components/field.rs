@@ -22,6 +22,8 @@ pub struct Field {
     pub error: Option<String>,
     /// It must be answered.
     pub is_required: bool,
+    /// One begins to type here.
+    pub is_first: bool,
     /// What browsers may fill in.
     pub autocomplete: &'static str,
     /// What the number counts, shown behind it; may be empty.
@@ -65,6 +67,7 @@ impl Field {
             hint: String::new(),
             error: None,
             is_required: false,
+            is_first: false,
             autocomplete: "off",
             unit: "",
         }
@@ -102,6 +105,13 @@ impl Field {
     #[must_use]
     pub fn required(mut self) -> Self {
         self.is_required = true;
+        self
+    }
+
+    /// Where one begins to type.
+    #[must_use]
+    pub fn first(mut self) -> Self {
+        self.is_first = true;
         self
     }
 

@@ -47,10 +47,15 @@ impl Change {
         }
     }
 
+    /// It is told by a number.
+    fn is_counted(&self) -> bool {
+        self.now != self.before && self.before > 0
+    }
+
     fn text(&self) -> String {
         match self.now.saturating_sub(self.before) {
-            0 => "no change".to_owned(),
-            _ if self.before <= 0 => "new".to_owned(),
+            0 => "As before".to_owned(),
+            _ if self.before <= 0 => "None before".to_owned(),
             by => format::percent(by.saturating_abs(), self.before),
         }
     }
@@ -65,8 +70,8 @@ mod tests {
         for (before, now, text, tone) in [
             (100, 112, "12%", "bad"),
             (100, 50, "50%", "good"),
-            (7, 7, "no change", "plain"),
-            (0, 7, "new", "bad"),
+            (7, 7, "As before", "plain"),
+            (0, 7, "None before", "bad"),
         ] {
             let change = Change {
                 before,

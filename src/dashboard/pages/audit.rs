@@ -33,6 +33,6 @@ pub struct AuditRow {
     pub action: String,
     /// To what, by name.
     pub target: String,
-    /// What changed: its name, before, after.
+    /// What changed: its name, before, after; empty where there was none.
     pub changes: Vec<(String, String, String)>,
 }

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::dashboard::components::{
     Chart, Chip, Dialog, Field, Filters, Icon, KeyBadge, LimitFields, ModelPicker, Pager, Pill,
-    QuotaBar, Stat, Time,
+    QuotaBar, Stat, Time, Unit,
 };
 use crate::dashboard::frame::Frame;
 use crate::dashboard::{assets, paths};
@@ -45,6 +45,8 @@ pub struct KeyHead {
     pub created: (String, Time),
     /// When it last called.
     pub last_used: Option<Time>,
+    /// Where its quota or budget stands.
+    pub quota: Option<QuotaBar>,
     /// When it ends.
     pub expires_at: Option<Time>,
     /// The secret before this one, while it works.
@@ -124,6 +126,8 @@ pub struct CallsTab {
     pub rows: Vec<CallRow>,
     /// To the others.
     pub pager: Pager,
+    /// Not all of them are asked for.
+    pub is_narrowed: bool,
 }
 
 /// One call.
@@ -194,6 +198,18 @@ pub struct SettingsTab {
     pub models: ModelPicker,
     /// Which state of the key was edited; another one is refused.
     pub version: i64,
+}
+
+impl KeyHead {
+    /// What its bar is of.
+    fn quota_name(&self) -> &'static str {
+        let unit = self.quota.as_ref().map(|quota| quota.unit);
+        if unit == Some(Unit::Usd) {
+            "Budget"
+        } else {
+            "Quota"
+        }
+    }
 }
 
 impl KeyPage {

@@ -52,6 +52,6 @@ pub struct KeyRow {
     pub last_used: Option<Time>,
     /// Its requests of 14 days.
     pub sparkline: Sparkline,
-    /// Who made it.
-    pub created_by: String,
+    /// Who made it, and when.
+    pub created: (String, Time),
 }

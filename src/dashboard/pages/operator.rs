@@ -32,7 +32,7 @@ pub struct OrganisationRow {
     pub name: String,
     /// Whether its keys may call.
     pub status: Pill,
-    /// Such as `3 keys`.
+    /// How many keys it has.
     pub keys: String,
     /// Requests of 30 days.
     pub requests: String,
@@ -58,6 +58,8 @@ pub struct OrganisationFormPage {
     pub owner: Option<Field>,
     /// What all its keys may use together.
     pub limits: LimitFields,
+    /// Which state of it was edited; another one is refused.
+    pub version: Option<i64>,
     /// The question before its keys stop.
     pub suspend: Option<Dialog>,
 }

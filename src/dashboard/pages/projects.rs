@@ -32,7 +32,7 @@ pub struct ProjectRow {
     pub id: ProjectId,
     /// Its name.
     pub name: String,
-    /// Such as `3 keys`.
+    /// How many keys it has.
     pub keys: String,
     /// What its keys may call, in short.
     pub models: String,
@@ -58,6 +58,8 @@ pub struct ProjectFormPage {
     pub limits: LimitFields,
     /// What its keys may call at most.
     pub models: ModelPicker,
+    /// Which state of it was edited; another one is refused.
+    pub version: Option<i64>,
     /// The question before it is deleted.
     pub delete: Option<Dialog>,
 }

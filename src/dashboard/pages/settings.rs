@@ -19,6 +19,8 @@ pub struct SettingsPage {
     pub can_write: bool,
     /// What it is called.
     pub name: Field,
+    /// Which state of it was edited; another one is refused.
+    pub version: i64,
     /// What the operator allows all of it.
     pub budgets: Vec<QuotaBar>,
     /// The other limits: name and value.

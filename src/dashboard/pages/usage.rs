@@ -55,6 +55,8 @@ pub struct UsageRow {
     pub address: Option<String>,
     /// What is ticked to compare it with others; keys only.
     pub id: Option<String>,
+    /// It is ticked.
+    pub is_compared: bool,
     /// Calls handed to a provider.
     pub requests: String,
     /// Those not answered well, with their share.

@@ -1,5 +1,7 @@
 //! Who changed what in an organisation.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::routing::get;
 use serde_json::Value;
@@ -90,23 +92,78 @@ fn row(change: ChangeView) -> AuditRow {
     }
 }
 
-/// Each field that is not what it was.
+/// What is the same for all things, or says nothing to people.
+const UNSAID: [&str; 5] = [
+    "id",
+    "organisation_id",
+    "version",
+    "created_at",
+    "updated_at",
+];
+
+/// Each value that is not what it was, with the names that lead to it; empty where there was none.
 fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<(String, String, String)> {
-    let fields =
-        |side: Option<&Value>| side.and_then(Value::as_object).cloned().unwrap_or_default();
-    let (before, after) = (fields(before), fields(after));
-    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let text = |value: Option<&Value>| match value {
-        None | Some(Value::Null) => "–".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-    };
-    let changed = names
-        .into_iter()
-        .filter(|name| before.get(*name) != after.get(*name));
+    let mut values: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for (name, text) in leaves(before) {
+        values.entry(name).or_default().0 = text;
+    }
+    for (name, text) in leaves(after) {
+        values.entry(name).or_default().1 = text;
+    }
+    let values = values.into_iter();
+    let changed = values
+        .filter(|(name, (before, after))| before != after && !UNSAID.contains(&name.as_str()));
     changed
-        .map(|name| (name.clone(), text(before.get(name)), text(after.get(name))))
+        .map(|(name, (before, after))| (name, before, after))
         .collect()
+}
+
+/// The values inside of `side`, such as `limits.quota.amount`; those that are null are none.
+fn leaves(side: Option<&Value>) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Vec<(String, &Value)> = side
+        .map(|value| (String::new(), value))
+        .into_iter()
+        .collect();
+    while let Some((name, value)) = open.pop() {
+        match value {
+            Value::Null => {}
+            Value::Object(fields) => open.extend(fields.iter().map(|(field, value)| {
+                let dot = if name.is_empty() { "" } else { "." };
+                (format!("{name}{dot}{field}"), value)
+            })),
+            Value::String(text) => found.push((name, text.clone())),
+            value => found.push((name, value.to_string())),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_changed_is_said_and_each_value_by_its_names() {
+        let before = json!({"id": 1, "version": 1, "name": "a", "models": null,
+            "limits": {"quota": {"amount": 5, "period": "day"}, "concurrency": null}});
+        let after = json!({"id": 1, "version": 2, "name": "a", "models": ["m"],
+            "limits": {"quota": {"amount": 6, "period": "day"}, "concurrency": null}});
+        let changed = |name: &str, before: &str, after: &str| {
+            (name.to_owned(), before.to_owned(), after.to_owned())
+        };
+        assert_eq!(
+            changes(Some(&before), Some(&after)),
+            [
+                changed("limits.quota.amount", "5", "6"),
+                changed("models", "", "[\"m\"]")
+            ]
+        );
+        let gone = changes(Some(&after), None);
+        assert!(gone.contains(&changed("name", "a", "")), "{gone:?}");
+        assert!(!gone.iter().any(|(name, ..)| name == "version"));
+        assert_eq!(changes(None, None), []);
+    }
 }

@@ -12,18 +12,30 @@ use crate::management::{BudgetStanding, Standings};
 
 /// The bar of a key in a table: its quota or, without one, its budget.
 pub(super) fn of_key(key: &KeyView) -> Option<QuotaBar> {
-    let quota = key.limits.quota.zip(key.quota_state.as_ref());
-    if let Some((limit, state)) = quota {
-        return Some(QuotaBar {
-            label: String::new(),
-            unit: Unit::Tokens,
-            used: state.used,
-            held: state.held,
-            amount: limit.amount,
-            resets_at: state.resets_at.map(Time::exact),
-            is_compact: true,
-        });
-    }
+    quota_of(key).or_else(|| budget_of(key))
+}
+
+/// The one of a key's two bars that is closer to its end.
+pub(super) fn nearest(key: &KeyView) -> Option<QuotaBar> {
+    // Of two alike the last is taken, which is the quota.
+    let bars = budget_of(key).into_iter().chain(quota_of(key));
+    bars.max_by_key(|bar| format::permille(bar.used, bar.amount))
+}
+
+fn quota_of(key: &KeyView) -> Option<QuotaBar> {
+    let (limit, state) = key.limits.quota.zip(key.quota_state.as_ref())?;
+    Some(QuotaBar {
+        label: String::new(),
+        unit: Unit::Tokens,
+        used: state.used,
+        held: state.held,
+        amount: limit.amount,
+        resets_at: state.resets_at.map(Time::exact),
+        is_compact: true,
+    })
+}
+
+fn budget_of(key: &KeyView) -> Option<QuotaBar> {
     let (limit, state) = key.limits.budget.zip(key.budget_state.as_ref())?;
     Some(QuotaBar {
         label: String::new(),

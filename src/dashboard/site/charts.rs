@@ -51,7 +51,8 @@ impl Measure {
         Self::ALL.map(chip).to_vec()
     }
 
-    fn value(self, numbers: &Totals) -> i64 {
+    /// So much of it.
+    pub(super) fn value(self, numbers: &Totals) -> i64 {
         match self {
             Self::Tokens => numbers.total_tokens,
             Self::Requests => numbers.requests,
@@ -83,15 +84,18 @@ pub(super) fn chart(
     name: impl Fn(&UsageView) -> String,
 ) -> Chart {
     let times = span.rows();
-    let mut groups: BTreeMap<String, HashMap<Timestamp, i64>> = BTreeMap::new();
+    // Names are not unique: what a row is of tells groups apart.
+    let mut groups: BTreeMap<_, HashMap<Timestamp, i64>> = BTreeMap::new();
     for row in rows {
         let (Some(at), value) = (begin(row), measure.value(&row.numbers)) else {
             continue;
         };
-        let sum = groups.entry(name(row)).or_default().entry(at).or_default();
+        let group = (name(row), row.key_id, row.project_id);
+        let sum = groups.entry(group).or_default().entry(at).or_default();
         *sum = sum.saturating_add(value);
     }
-    let mut groups: Vec<_> = groups.into_iter().collect();
+    let groups = groups.into_iter();
+    let mut groups: Vec<_> = groups.map(|((name, ..), values)| (name, values)).collect();
     groups.sort_by_key(|(_, values)| std::cmp::Reverse(values.values().sum::<i64>()));
     let others = groups.split_off(groups.len().min(MOST));
     if !others.is_empty() {

@@ -11,7 +11,7 @@ pub(super) fn toast(code: &str) -> Option<Toast> {
         "enabled" => "Enabled.",
         "deleted" => "Deleted.",
         "removed" => "Removed. Their keys here are disabled.",
-        "role" => "The role is changed.",
+        "role" => "The role is changed. They sign in again to use it.",
         "withdrawn" => "The invitation is withdrawn.",
         "ended" => "The session is ended.",
         "password" => "The password is changed. Your other sessions are ended.",

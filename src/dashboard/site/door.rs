@@ -71,12 +71,22 @@ async fn sign_out(visitor: Visitor) -> Answer {
 
 fn page(next: Option<&str>, email: &str, mistakes: &Mistakes, error: Option<String>) -> DoorPage {
     let next: Vec<_> = next.into_iter().map(|next| ("next", next)).collect();
+    let (mut name, mut password) = (
+        email_field().value(email).autocomplete("username"),
+        password_field("Password", "current-password"),
+    );
+    let first = if email.is_empty() {
+        &mut name
+    } else {
+        &mut password
+    };
+    first.is_first = true;
     DoorPage {
         door: Door::SignIn,
         action: query::address(&paths::sign_in(), next),
         fields: vec![
-            mistakes.mark(email_field().value(email).autocomplete("username"), "email"),
-            mistakes.mark(password_field("Password", "current-password"), "password"),
+            mistakes.mark(name, "email"),
+            mistakes.mark(password, "password"),
         ],
         error,
     }

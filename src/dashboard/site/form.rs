@@ -48,6 +48,11 @@ impl Form {
         self.get(name).unwrap_or_default().to_owned()
     }
 
+    /// The version that was edited; another one is refused.
+    pub(super) fn version(&self) -> Option<i64> {
+        self.text("version")?.parse().ok()
+    }
+
     /// All that `name` holds.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let pairs = self.pairs.iter().filter(move |(own, _)| own == name);

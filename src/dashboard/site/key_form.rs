@@ -137,6 +137,7 @@ async fn page(
     let name = name
         .hint("For people: where the key is used.")
         .value(echo("name"));
+    let name = if form.is_none() { name.first() } else { name };
     Ok(KeyFormPage {
         frame: visitor.frame("Create key", Section::Keys, access),
         organisation: access.organisation(),

@@ -60,9 +60,8 @@ async fn set_up(
 }
 
 fn set_up_page(secret: &str, form: &Form, mistakes: &Mistakes, error: Option<String>) -> DoorPage {
-    let name = Field::new("Your name", "name")
-        .required()
-        .autocomplete("name");
+    let name = Field::new("Your name", "name").required();
+    let name = name.autocomplete("name").first();
     let organisation = Field::new("Organisation", "organization")
         .hint("The first tenant, which you will own. You can leave it for later.");
     DoorPage {

@@ -19,6 +19,7 @@ use crate::dashboard::paths;
 use crate::domain::role::Role;
 use crate::management::{Access, Problem};
 use crate::store::invitations::Invitation;
+use crate::store::memberships::Member;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
@@ -72,27 +73,39 @@ async fn set_role(visitor: Visitor, Ids((org, user)): Ids<(Uuid, Uuid)>, form: F
 
 async fn ask_remove(visitor: Visitor, Ids((org, user)): Ids<(Uuid, Uuid)>) -> Answer {
     let access = visitor.enter(org, Role::Admin)?;
-    let members = visitor.management.members(&access).await?;
-    let member = members.into_iter().find(|member| member.user_id.0 == user);
-    let member = member.ok_or(Problem::NotFound)?;
-    show(&ConfirmPage {
-        frame: visitor.frame("Remove member", Section::Members, &access),
+    let member = member(&visitor, &access, user).await?;
+    show(&removing(&visitor, &access, member))
+}
+
+async fn member(visitor: &Visitor, access: &Access, user: Uuid) -> Result<Member, Problem> {
+    let members = visitor.management.members(access).await?;
+    let found = members.into_iter().find(|member| member.user_id.0 == user);
+    found.ok_or(Problem::NotFound)
+}
+
+fn removing(visitor: &Visitor, access: &Access, member: Member) -> ConfirmPage {
+    ConfirmPage {
+        frame: visitor.frame("Remove member", Section::Members, access),
         dialog: Dialog {
             id: "remove",
             title: format!("Remove {}?", member.email),
             text: "They see nothing of this organisation any more, and the keys that they own here are disabled.".to_owned(),
-            action: paths::member_remove(access.organisation(), user),
+            action: paths::member_remove(access.organisation(), member.user_id.0),
             fields: Vec::new(),
-            typed: None,
+            typed: Some(member.email),
             submit: "Remove",
             is_danger: true,
         },
         back: paths::members(access.organisation()),
-    })
+    }
 }
 
-async fn remove(visitor: Visitor, Ids((org, user)): Ids<(Uuid, Uuid)>) -> Answer {
+async fn remove(visitor: Visitor, Ids((org, user)): Ids<(Uuid, Uuid)>, form: Form) -> Answer {
     let access = visitor.enter(org, Role::Admin)?;
+    let member = member(&visitor, &access, user).await?;
+    if form.get("confirm") != Some(member.email.as_str()) {
+        return again(&removing(&visitor, &access, member));
+    }
     visitor.management.remove_member(&access, user).await?;
     if access.act().author.id() == Some(user) {
         return Ok(see_other(&paths::home()));
@@ -124,7 +137,7 @@ async fn page(
         management.members(access).await?,
         management.invitations(access).await?,
     );
-    let row = |member: crate::store::memberships::Member| MemberRow {
+    let row = |member: Member| MemberRow {
         id: member.user_id.0,
         can_edit: access.role().grants(member.role),
         name: member.name,
@@ -172,7 +185,7 @@ fn invite_page(
 
 fn inviting(access: &Access, form: &Form, mistakes: &Mistakes) -> Dialog {
     let role = form.text("role").unwrap_or("member").to_owned();
-    let field = Field::new("Role", "role").by(Control::Select(roles(access)));
+    let field = Field::new("Role", "role").by(Control::Radio(roles(access)));
     let email = email_field().autocomplete("off").value(form.echo("email"));
     Dialog {
         id: "invite",
@@ -195,19 +208,23 @@ pub(super) fn roles(access: &Access) -> Vec<Choice> {
     let may = Role::ALL
         .into_iter()
         .filter(|role| access.role().grants(*role));
-    may.map(|role| Choice::new(role.as_str(), name(role)))
-        .collect()
+    let choice = |role: Role| {
+        let (name, hint) = words(role);
+        Choice::new(role.as_str(), name).hint(hint)
+    };
+    may.map(choice).collect()
 }
 
 pub(super) fn role(text: &str) -> Option<Role> {
     Role::ALL.into_iter().find(|role| role.as_str() == text)
 }
 
-fn name(role: Role) -> &'static str {
+/// What a role is called, and what it may do.
+fn words(role: Role) -> (&'static str, &'static str) {
     match role {
-        Role::Viewer => "Viewer: reads",
-        Role::Member => "Member: own keys",
-        Role::Admin => "Admin: everything but owners",
-        Role::Owner => "Owner: everything",
+        Role::Viewer => ("Viewer", "Sees keys and usage, changes nothing"),
+        Role::Member => ("Member", "Makes keys, and sees and changes those"),
+        Role::Admin => ("Admin", "Changes everything but owners"),
+        Role::Owner => ("Owner", "Changes everything"),
     }
 }

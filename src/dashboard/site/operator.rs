@@ -155,6 +155,7 @@ async fn save(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
         let patch = OrganisationPatch {
             name: Some(form.echo("name")),
             limits: Some(LimitsPatch::from(limits::read(&form, &mut faults))),
+            version: form.version(),
             ..OrganisationPatch::default()
         };
         faults.check()?;
@@ -260,6 +261,9 @@ fn page(
             (None, Some(one)) => limits::fill(&one.limits),
             (None, None) => LimitFields::default(),
         },
+        version: form
+            .and_then(Form::version)
+            .or(organisation.map(|one| one.version)),
         suspend: organisation.filter(|one| is_active(one)).map(suspending),
     }
 }

@@ -13,20 +13,17 @@ use super::visitor::Visitor;
 use super::{bars, keys};
 use crate::api::Api;
 use crate::api::ids::Ids;
-use crate::dashboard::components::{ChartKind, Chip};
+use crate::dashboard::components::{Chart, ChartKind, Chip, Empty};
 use crate::dashboard::frame::Section;
-use crate::dashboard::pages::{NearQuota, OverviewPage};
+use crate::dashboard::pages::{NearQuota, OverviewPage, RefusalRow};
 use crate::dashboard::paths;
 use crate::domain::role::Role;
+use crate::domain::time::Timestamp;
 use crate::management::keys::{KeyQuery, KeyView};
-use crate::management::usage::UsageSearch;
+use crate::management::usage::{UsageSearch, UsageView};
 use crate::management::{Access, Problem};
-use crate::store::keys::Sort;
 use crate::store::refusals::KeyRefusal;
 use crate::store::usage::Group;
-
-/// Keys among which those closest to their quota are looked for: the most used ones.
-const LOOKED_AT: usize = 100;
 
 /// Rows of a short list.
 const SHOWN: u16 = 6;
@@ -41,39 +38,11 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     let now = management.clock.now();
     let span = Span::of(query, now, "7d");
     let by_key = query.get("by") == Some("key");
-    let group = if by_key { Group::Key } else { Group::Model };
-    let search = UsageSearch {
-        key: None,
-        from: Some(span.from),
-        to: Some(span.to),
-        by: vec![span.group(), group],
-    };
-    let report = management.usage(&access, search).await?;
-    let keys = most_used(&visitor, &access).await?;
-    let empty = keys
-        .is_empty()
-        .then(|| keys::empty(&visitor, &access, access.role() >= Role::Member));
+    let report = management.usage(&access, search(&span, by_key)).await?;
+    let near = management.keys_near_quota(&access, SHOWN).await?;
     let refusals = management.latest_refusals(&access, SHOWN).await?;
-    let title = if by_key {
-        "Tokens by key"
-    } else {
-        "Tokens by model"
-    };
     let path = paths::overview(org);
-    let name = |row: &crate::management::usage::UsageView| {
-        let name = if by_key {
-            row.key_name.clone()
-        } else {
-            row.model.clone()
-        };
-        name.unwrap_or_else(|| "Unknown".to_owned())
-    };
-    let (measure, kind) = (Measure::Tokens, ChartKind::Stacked);
     let kept: Vec<_> = query.get("by").map(|by| ("by", by)).into_iter().collect();
-    let refusal_row = |refused: KeyRefusal| {
-        let page = paths::key_refusals(org, refused.key_id);
-        refusal::row(refused.row, Some((page, refused.key_name)))
-    };
     show(&OverviewPage {
         frame: visitor
             .frame("Overview", Section::Overview, &access)
@@ -81,20 +50,52 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         ranges: span.chips(&path, &kept),
         stats: charts::stats(&report, &span),
         groupings: groupings(&path, &Span::pairs(query), by_key),
-        chart: charts::chart(&report.data, &span, measure, title.to_owned(), kind, name),
-        near: near(&access, keys, now),
-        refusals: refusals.into_iter().map(refusal_row).collect(),
-        empty,
+        chart: chart(&report.data, &span, by_key),
+        near: near
+            .into_iter()
+            .filter_map(|key| near_row(&access, key, now))
+            .collect(),
+        refusals: refusals
+            .into_iter()
+            .map(|row| refusal_row(org, row))
+            .collect(),
+        empty: empty(&visitor, &access).await?,
     })
 }
 
-async fn most_used(visitor: &Visitor, access: &Access) -> Result<Vec<KeyView>, Problem> {
-    let query = KeyQuery {
-        sort: Sort::Usage,
-        limit: LOOKED_AT,
+fn search(span: &Span, by_key: bool) -> UsageSearch {
+    let group = if by_key { Group::Key } else { Group::Model };
+    UsageSearch {
+        key: None,
+        from: Some(span.from),
+        to: Some(span.to),
+        by: vec![span.group(), group],
+    }
+}
+
+fn chart(rows: &[UsageView], span: &Span, by_key: bool) -> Chart {
+    let (title, name): (_, fn(&UsageView) -> &Option<String>) = if by_key {
+        ("Tokens by key", |row| &row.key_name)
+    } else {
+        ("Tokens by model", |row| &row.model)
+    };
+    let (measure, kind) = (Measure::Tokens, ChartKind::Stacked);
+    let name = |row: &UsageView| name(row).clone().unwrap_or_else(|| "Unknown".to_owned());
+    charts::chart(rows, span, measure, title.to_owned(), kind, name)
+}
+
+/// What stands there while nobody made a key.
+async fn empty(visitor: &Visitor, access: &Access) -> Result<Option<Empty>, Problem> {
+    let any = KeyQuery {
+        limit: 1,
         ..KeyQuery::default()
     };
-    Ok(visitor.management.keys(access, query).await?.keys)
+    let found = visitor.management.keys(access, any).await?;
+    let can_write = access.role() >= Role::Member;
+    Ok(found
+        .keys
+        .is_empty()
+        .then(|| keys::empty(visitor, access, can_write)))
 }
 
 fn groupings(path: &str, kept: &[(&str, &str)], by_key: bool) -> Vec<Chip> {
@@ -110,26 +111,16 @@ fn groupings(path: &str, kept: &[(&str, &str)], by_key: bool) -> Vec<Chip> {
     ]
 }
 
-fn near(
-    access: &Access,
-    keys: Vec<KeyView>,
-    now: crate::domain::time::Timestamp,
-) -> Vec<NearQuota> {
-    let mut near: Vec<_> = keys
-        .into_iter()
-        .filter_map(|key| {
-            let quota = bars::of_key(&key)?;
-            let used = crate::dashboard::format::permille(quota.used, quota.amount);
-            Some((used, key, quota))
-        })
-        .collect();
-    near.sort_by_key(|(used, ..)| std::cmp::Reverse(*used));
-    near.truncate(usize::from(SHOWN));
-    let row = |(_, key, quota): (i64, KeyView, _)| NearQuota {
-        address: paths::key(access.organisation(), key.id),
+fn near_row(access: &Access, key: KeyView, now: Timestamp) -> Option<NearQuota> {
+    Some(NearQuota {
+        address: paths::key_limits(access.organisation(), key.id),
+        quota: bars::nearest(&key)?,
         key: keys::badge(&key, now),
         name: key.name,
-        quota,
-    };
-    near.into_iter().map(row).collect()
+    })
+}
+
+fn refusal_row(org: Uuid, refused: KeyRefusal) -> RefusalRow {
+    let page = paths::key_refusals(org, refused.key_id);
+    refusal::row(refused.row, Some((page, refused.key_name)))
 }

@@ -12,7 +12,7 @@ use super::{bars, limits, models, query};
 use crate::api::Api;
 use crate::api::ids::Ids;
 use crate::dashboard::components::{Dialog, Field, LimitFields};
-use crate::dashboard::format::{counted, money};
+use crate::dashboard::format::{grouped, money};
 use crate::dashboard::frame::Section;
 use crate::dashboard::pages::{ConfirmPage, ProjectFormPage, ProjectRow, ProjectsPage};
 use crate::dashboard::paths;
@@ -42,7 +42,7 @@ async fn projects(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         let unless_hidden = |text: String| if sees_all { text } else { "–".to_owned() };
         rows.push(ProjectRow {
             id: project.id,
-            keys: unless_hidden(counted(sum.keys, "key", "keys")),
+            keys: unless_hidden(grouped(sum.keys)),
             models: models::summary(project.models.as_deref()),
             quota: bars::first(&standings),
             cost: unless_hidden(money(sum.cost_nano)),
@@ -109,7 +109,7 @@ async fn save(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>, form: Form) -
             name: Some(form.echo("name")),
             limits: Some(LimitsPatch::from(limits::read(&form, &mut faults))),
             models: Some(models::read(&form)),
-            version: None,
+            version: form.version(),
         };
         faults.check()?;
         visitor.management.update_project(&access, id, patch).await
@@ -196,6 +196,9 @@ async fn page(
             Some(form) => models::echo(management, allowed, form, mistakes),
             None => models::fill(management, allowed, chosen),
         },
+        version: form
+            .and_then(Form::version)
+            .or(project.map(|project| project.version)),
         delete: can_go.map(|project| deleting(access, project)),
     })
 }

@@ -80,12 +80,9 @@ pub(super) fn first_line(management: &Management) -> Snippet {
 }
 
 fn snippets(url: &str, secret: &str, model: &str) -> Vec<Snippet> {
-    let body = serde_json::json!({
-        "model": model,
-        "messages": [{"role": "user", "content": "Hello"}],
-    })
-    .to_string();
     let name = serde_json::Value::from(model);
+    let body =
+        format!(r#"{{"model": {name}, "messages": [{{"role": "user", "content": "Hello"}}]}}"#);
     let escaped = body.replace('"', "\\\"");
     vec![
         snippet(

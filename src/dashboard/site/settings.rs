@@ -32,6 +32,7 @@ async fn save(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
     let access = visitor.enter(org, Role::Owner)?;
     let patch = OrganisationPatch {
         name: Some(form.echo("name")),
+        version: form.version(),
         ..OrganisationPatch::default()
     };
     let management = &visitor.management;
@@ -68,6 +69,7 @@ async fn page(
         organisation: access.organisation(),
         can_write: access.role() >= Role::Owner,
         name: mistakes.mark(name, "name"),
+        version: form.and_then(Form::version).unwrap_or(organisation.version),
         budgets: bars::all(&standings),
         limits: bars::others(&organisation.limits),
     })

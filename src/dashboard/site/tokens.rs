@@ -119,7 +119,7 @@ fn creating(access: &Access, form: &Form, mistakes: &Mistakes) -> Dialog {
         .value(form.echo("name"));
     let role = form.text("role").unwrap_or("member").to_owned();
     let roles = Field::new("Role", "role")
-        .by(Control::Select(roles(access)))
+        .by(Control::Radio(roles(access)))
         .value(role);
     let expiry = Field::new("Last day", "expires")
         .by(Control::Line("date"))
@@ -147,27 +147,39 @@ fn creating(access: &Access, form: &Form, mistakes: &Mistakes) -> Dialog {
 
 async fn ask_delete(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>) -> Answer {
     let access = visitor.enter(org, Role::Admin)?;
-    let tokens = visitor.management.tokens(&access).await?;
-    let token = tokens.into_iter().find(|token| token.id.0 == id);
-    let token = token.ok_or(Problem::NotFound)?;
-    show(&ConfirmPage {
-        frame: visitor.frame("Delete token", Section::Tokens, &access),
+    let token = token(&visitor, &access, id).await?;
+    show(&deleting(&visitor, &access, token))
+}
+
+async fn token(visitor: &Visitor, access: &Access, id: Uuid) -> Result<Token, Problem> {
+    let tokens = visitor.management.tokens(access).await?;
+    let found = tokens.into_iter().find(|token| token.id.0 == id);
+    found.ok_or(Problem::NotFound)
+}
+
+fn deleting(visitor: &Visitor, access: &Access, token: Token) -> ConfirmPage {
+    ConfirmPage {
+        frame: visitor.frame("Delete token", Section::Tokens, access),
         dialog: Dialog {
             id: "delete",
             title: format!("Delete {}?", token.name),
             text: "What uses it is refused at once.".to_owned(),
-            action: paths::token_delete(access.organisation(), id),
+            action: paths::token_delete(access.organisation(), token.id.0),
             fields: Vec::new(),
-            typed: None,
+            typed: Some(token.name),
             submit: "Delete",
             is_danger: true,
         },
         back: paths::tokens(access.organisation()),
-    })
+    }
 }
 
-async fn delete(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>) -> Answer {
+async fn delete(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>, form: Form) -> Answer {
     let access = visitor.enter(org, Role::Admin)?;
+    let token = token(&visitor, &access, id).await?;
+    if form.get("confirm") != Some(token.name.as_str()) {
+        return again(&deleting(&visitor, &access, token));
+    }
     visitor.management.revoke_token(&access, id).await?;
     let path = paths::tokens(access.organisation());
     Ok(see_other(&query::address(&path, [("done", "deleted")])))

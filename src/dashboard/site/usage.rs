@@ -1,12 +1,14 @@
 //! Usage of an organisation in any grouping. The same as CSV is the management API's.
 
+use std::cmp::Reverse;
+
 use axum::Router;
 use axum::routing::get;
 use uuid::Uuid;
 
 use super::answer::{Answer, show};
 use super::charts::{self, Measure};
-use super::query;
+use super::query::{self, Query};
 use super::span::Span;
 use super::visitor::Visitor;
 use crate::api::ids::Ids;
@@ -17,11 +19,17 @@ use crate::dashboard::frame::Section;
 use crate::dashboard::pages::{UsagePage, UsageRow};
 use crate::dashboard::paths;
 use crate::domain::role::Role;
+use crate::domain::tenant::KeyId;
 use crate::management::usage::{Totals, UsageSearch, UsageView};
+use crate::management::{Access, Problem};
+use crate::store::projects::Project;
 use crate::store::usage::Group;
 
 /// Keys that are drawn beside each other.
 const COMPARED: usize = 6;
+
+/// What of an address says the span of time.
+const SPAN: [&str; 3] = ["range", "from", "to"];
 
 const GROUPINGS: [(&str, &str, Group); 4] = [
     ("Model", "model", Group::Model),
@@ -60,6 +68,18 @@ impl Asked {
         }
     }
 
+    fn kind(&self) -> ChartKind {
+        if self.compared.is_empty() {
+            ChartKind::Stacked
+        } else {
+            ChartKind::Lines
+        }
+    }
+
+    fn compares(&self, key: KeyId) -> bool {
+        self.compared.contains(&key.to_string())
+    }
+
     fn search(&self, by: Vec<Group>) -> UsageSearch {
         UsageSearch {
             key: None,
@@ -72,87 +92,112 @@ impl Asked {
 
 async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     let access = visitor.enter(org, Role::Viewer)?;
-    let (management, asked) = (&visitor.management, Asked::of(&visitor));
-    let projects = management.projects(&access).await?;
-    let project = |row: &UsageView| {
-        let mut projects = projects.iter();
-        let found = projects.find(|project| Some(project.id) == row.project_id);
-        found.map_or_else(
-            || "Deleted project".to_owned(),
-            |project| project.name.clone(),
-        )
-    };
-    let name = |row: &UsageView| match asked.group {
-        Group::Key => row.key_name.clone().unwrap_or_else(|| "Unknown".to_owned()),
-        Group::Project => project(row),
-        Group::Model => row.model.clone().unwrap_or_default(),
-        Group::Day | Group::Hour => "All".to_owned(),
-    };
+    let asked = Asked::of(&visitor);
+    let projects = visitor.management.projects(&access).await?;
+    let name = |row: &UsageView| name(row, asked.group, &projects);
+    let drawn = drawn(&visitor, &access, &asked).await?;
+    let sums = sums(&visitor, &access, &asked).await?;
+    let ways = Ways::of(&visitor.query, &asked);
+    let path = paths::usage(org);
+    let title = format!("{} by {}", asked.measure.title(), asked.by);
+    show(&UsagePage {
+        frame: visitor.frame("Usage", Section::Usage, &access).with_chart(),
+        organisation: access.organisation(),
+        groupings: groupings(&path, &ways.but(&["by", "key"]), asked.by),
+        measures: asked.measure.chips(&path, &ways.but(&["measure"])),
+        ranges: asked.span.chips(&path, &ways.but(&SPAN)),
+        days: asked.span.days(),
+        kept: ways.fields(&SPAN),
+        kept_compared: ways.fields(&["key"]),
+        compared: compared(&path, &ways.but(&["key"]), &asked.compared, &sums),
+        chart: charts::chart(
+            &drawn,
+            &asked.span,
+            asked.measure,
+            title,
+            asked.kind(),
+            name,
+        ),
+        head: head(asked.by),
+        rows: sums
+            .iter()
+            .map(|view| row(org, view, name(view), &asked))
+            .collect(),
+        csv: csv(org, &asked),
+    })
+}
+
+/// What the table shows: days in their order, of all else the most first.
+async fn sums(
+    visitor: &Visitor,
+    access: &Access,
+    asked: &Asked,
+) -> Result<Vec<UsageView>, Problem> {
+    let search = asked.search(vec![asked.group]);
+    let mut rows = visitor.management.usage(access, search).await?.data;
+    if asked.group != Group::Day {
+        rows.sort_by_key(|row| Reverse(asked.measure.value(&row.numbers)));
+    }
+    Ok(rows)
+}
+
+/// What the chart shows: the compared keys, or all groups.
+async fn drawn(
+    visitor: &Visitor,
+    access: &Access,
+    asked: &Asked,
+) -> Result<Vec<UsageView>, Problem> {
     let by_time = match asked.group {
         Group::Day => vec![asked.span.group()],
         group => vec![asked.span.group(), group],
     };
-    let mut drawn = management.usage(&access, asked.search(by_time)).await?.data;
-    let is_compared = |row: &UsageView| {
-        let id = row.key_id.map(|id| id.to_string()).unwrap_or_default();
-        asked.compared.is_empty() || asked.compared.contains(&id)
-    };
-    if asked.group == Group::Key {
-        drawn.retain(|row| is_compared(row));
+    let search = asked.search(by_time);
+    let mut rows = visitor.management.usage(access, search).await?.data;
+    if asked.group == Group::Key && !asked.compared.is_empty() {
+        rows.retain(|row| row.key_id.is_some_and(|id| asked.compares(id)));
     }
-    let sums = management
-        .usage(&access, asked.search(vec![asked.group]))
-        .await?;
-    let kind = if asked.compared.is_empty() {
-        ChartKind::Stacked
-    } else {
-        ChartKind::Lines
+    Ok(rows)
+}
+
+fn name(row: &UsageView, group: Group, projects: &[Project]) -> String {
+    let project = || {
+        let mut projects = projects.iter();
+        let found = projects.find(|project| Some(project.id) == row.project_id);
+        found.map(|project| project.name.clone())
     };
-    let title = format!("{} by {}", asked.measure.title(), asked.by);
-    let query = &visitor.query;
-    let path = paths::usage(org);
-    let (span, measure) = (
-        Span::pairs(query),
-        query.get("measure").map(|own| ("measure", own)),
-    );
-    let keys: Vec<_> = asked
-        .compared
-        .iter()
-        .map(|key| ("key", key.as_str()))
-        .collect();
-    let all = |without: &str| -> Vec<(&str, &str)> {
-        let by = [("by", asked.by)];
-        let pairs = by.into_iter().chain(span.iter().copied()).chain(measure);
-        let pairs = pairs.chain(keys.iter().copied());
+    match group {
+        Group::Key => row.key_name.clone().unwrap_or_else(|| "Unknown".to_owned()),
+        Group::Project => project().unwrap_or_else(|| "Deleted project".to_owned()),
+        Group::Model => row.model.clone().unwrap_or_default(),
+        Group::Day | Group::Hour => "All".to_owned(),
+    }
+}
+
+/// What the page's address holds, for the ways to other looks at the same.
+struct Ways<'a>(Vec<(&'static str, &'a str)>);
+
+impl<'a> Ways<'a> {
+    fn of(query: &'a Query, asked: &'a Asked) -> Self {
+        let measure = query.get("measure").map(|own| ("measure", own));
+        let keys = asked.compared.iter().map(|key| ("key", key.as_str()));
+        let pairs = [("by", asked.by)].into_iter().chain(Span::pairs(query));
+        Self(pairs.chain(measure).chain(keys).collect())
+    }
+
+    /// All of it but what has one of these names.
+    fn but(&self, names: &[&str]) -> Vec<(&'static str, &'a str)> {
+        let mut pairs = self.0.clone();
+        pairs.retain(|(name, _)| !names.contains(name));
         pairs
-            .filter(|(name, _)| {
-                *name != without && !(without == "range" && matches!(*name, "from" | "to"))
-            })
+    }
+
+    /// The same as fields of a form.
+    fn fields(&self, names: &[&str]) -> Vec<(&'static str, String)> {
+        let pairs = self.but(names).into_iter();
+        pairs
+            .map(|(name, value)| (name, value.to_owned()))
             .collect()
-    };
-    let row = |view: &UsageView| row(org, view, name(view), asked.group);
-    let kept = |without: &'static [&'static str]| {
-        let names = ["by", "measure", "range", "from", "to"];
-        let names = names.into_iter().filter(|name| !without.contains(name));
-        names
-            .filter_map(|name| Some((name, query.get(name)?.to_owned())))
-            .collect::<Vec<_>>()
-    };
-    show(&UsagePage {
-        frame: visitor.frame("Usage", Section::Usage, &access).with_chart(),
-        organisation: access.organisation(),
-        groupings: groupings(&path, &all("by"), asked.by),
-        measures: asked.measure.chips(&path, &all("measure")),
-        ranges: asked.span.chips(&path, &all("range")),
-        days: asked.span.days(),
-        kept: kept(&["range", "from", "to"]),
-        kept_compared: kept(&[]),
-        compared: compared(&path, &all("key"), &asked.compared, &sums.data),
-        chart: charts::chart(&drawn, &asked.span, asked.measure, title, kind, name),
-        head: head(asked.by),
-        rows: sums.data.iter().map(row).collect(),
-        csv: csv(org, &asked),
-    })
+    }
 }
 
 /// The table's sums, day by day.
@@ -171,10 +216,9 @@ fn csv(org: Uuid, asked: &Asked) -> String {
 }
 
 fn groupings(path: &str, kept: &[(&str, &str)], on: &str) -> Vec<Chip> {
-    let kept = kept.iter().copied().filter(|(name, _)| *name != "key");
     let chip = |(title, name, _): (&str, &'static str, Group)| Chip {
         name: title.to_owned(),
-        address: query::address(path, kept.clone().chain([("by", name)])),
+        address: query::address(path, kept.iter().copied().chain([("by", name)])),
         count: None,
         is_on: name == on,
     };
@@ -227,7 +271,7 @@ fn head(by: &str) -> Head {
     }
 }
 
-fn row(org: Uuid, view: &UsageView, name: String, group: Group) -> UsageRow {
+fn row(org: Uuid, view: &UsageView, name: String, asked: &Asked) -> UsageRow {
     let numbers: &Totals = &view.numbers;
     let errors = match numbers.errors {
         0 => "0".to_owned(),
@@ -237,11 +281,12 @@ fn row(org: Uuid, view: &UsageView, name: String, group: Group) -> UsageRow {
             percent(errors, numbers.requests)
         ),
     };
-    let key = view.key_id.filter(|_| group == Group::Key);
+    let key = view.key_id.filter(|_| asked.group == Group::Key);
     UsageRow {
         name: view.day.clone().unwrap_or(name),
         address: key.map(|id| paths::key(org, id)),
         id: key.map(|id| id.to_string()),
+        is_compared: key.is_some_and(|id| asked.compares(id)),
         requests: grouped(numbers.requests),
         errors,
         input: compact(numbers.input_tokens),

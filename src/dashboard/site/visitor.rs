@@ -70,6 +70,11 @@ impl Visitor {
     fn around(&self, title: String, section: Section, here: Option<OrganisationId>) -> Frame {
         let organisations: Vec<_> = self.signed.memberships.iter().map(membership).collect();
         let mut places = organisations.iter();
+        // Who is in one organisation only stays in it, also on pages that belong to none.
+        let here = here.or(match organisations.as_slice() {
+            [only] => Some(only.id),
+            _ => None,
+        });
         let viewer = Viewer {
             name: self.user.name.clone(),
             email: self.user.email.clone(),

@@ -91,6 +91,19 @@ impl Management {
         })
     }
 
+    /// The keys, of those that whoever asks may see, that are closest to the end of a quota or a budget:
+    /// `limit` at most.
+    pub async fn keys_near_quota(
+        &self,
+        access: &Access,
+        limit: u16,
+    ) -> Result<Vec<KeyView>, Problem> {
+        let (organisation, owner) = (access.organisation(), access.own_only());
+        let (db, now) = (&self.db, self.now());
+        let keys = keys::near_quota(db, organisation, owner, now, limit).await?;
+        Ok(KeyView::all(db, keys, now).await?)
+    }
+
     /// As many keys as are asked for. Which models a list allows only its patterns tell, so that more
     /// may have to be looked at.
     async fn fill(&self, mut query: PageQuery) -> Result<(Vec<Key>, Option<String>), Problem> {

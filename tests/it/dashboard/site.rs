@@ -6,9 +6,11 @@ use crate::support::app::TestApp;
 use crate::support::client::Reply;
 use crate::support::people::Asker;
 
+mod confirmations;
 mod doors;
 mod keys;
 mod roles;
+mod versions;
 
 impl TestApp {
     /// A page.

@@ -64,11 +64,13 @@
   };
 
   const draw = (figure) => {
+    const canvas = figure.querySelector("canvas");
+    if (!canvas) return; // nothing was used
     drawn.get(figure)?.destroy();
     const data = read(figure);
     const isStacked = figure.dataset.chart === "stacked";
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-    drawn.set(figure, new Chart(figure.querySelector("canvas"), {
+    drawn.set(figure, new Chart(canvas, {
       type: isStacked ? "bar" : "line",
       data: { labels: data.labels, datasets: datasets(data.series, isStacked) },
       options: options(data, isStacked),

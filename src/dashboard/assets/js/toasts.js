@@ -18,7 +18,13 @@
   };
 
   window.tollgate = { say };
-  region?.querySelectorAll(".toast").forEach(dismissLater);
+  // What is there from the beginning is not read out: it is put in again once the region is known.
+  const first = [...(region?.children ?? [])];
+  for (const toast of first) toast.remove();
+  setTimeout(() => {
+    region?.prepend(...first);
+    first.forEach(dismissLater);
+  }, 50);
   document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest(".toast").remove());
   document.addEventListener("htmx:responseError", () => say("The page could not refresh. Reload it.", "bad"));
 }

@@ -1,7 +1,7 @@
 //! Why a call was refused, in words: the rule, its value, when there is room again.
 
 use crate::dashboard::components::Time;
-use crate::dashboard::format::{exact_money, grouped};
+use crate::dashboard::format::{counted, exact_money, grouped};
 use crate::dashboard::pages::RefusalRow;
 use crate::dashboard::site::bars;
 use crate::store::refusals;
@@ -14,6 +14,7 @@ pub(in crate::dashboard::site) fn row(
     let rule = refusal.rule.as_deref();
     let amount = refusal.amount.map(|amount| match rule {
         Some("budget") => exact_money(amount),
+        Some("quota") => counted(amount, "token", "tokens"),
         _ => grouped(amount),
     });
     let scope = refusal.scope.as_deref().unwrap_or("key");

@@ -73,6 +73,7 @@ fn one(name: &str, tab: KeyTab) -> KeyPage {
             project: "Assistant".into(),
             created: ("Ada Lovelace".into(), Time::day(at(-40 * 86_400))),
             last_used: Some(ago(42)),
+            quota: Some(quota(412_000, 36_000, 1_000_000, true)),
             expires_at: Some(ahead(50 * 86_400)),
             previous: Some(PreviousSecret {
                 display: "sk-QrSt…ghij".into(),
@@ -200,7 +201,7 @@ fn calls() -> KeyTab {
             ("200", Tone::Good),
             ("200", Tone::Good),
             ("502 upstream_error", Tone::Bad),
-            ("client left", Tone::Warning),
+            ("499 client left", Tone::Warning),
         ][usize::try_from(number % 4).unwrap_or(0)];
         let source = if number % 4 == 3 {
             Pill::new("estimated", Tone::Warning)
@@ -227,11 +228,12 @@ fn calls() -> KeyTab {
     KeyTab::Calls(CallsTab {
         filters: filters(
             paths::key_calls(org, KeyId(id(20))),
-            "Model or request id",
-            chips(&["All", "Answered", "Failed", "Estimated"], 0),
+            "Model",
+            chips(&["All", "Answered", "Refused", "Failed"], 0),
         ),
         rows: (0..12).map(row).collect(),
         pager: pager("12 calls"),
+        is_narrowed: false,
     })
 }
 

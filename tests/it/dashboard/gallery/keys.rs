@@ -38,7 +38,7 @@ fn keys(is_empty: bool) -> KeysPage {
                 .sorts("?sort=-last_used")
                 .in_order(Order::Descending),
             Column::text("14 days"),
-            Column::text("Created by"),
+            Column::text("Created"),
         ],
     };
     let states = [
@@ -77,11 +77,14 @@ fn keys(is_empty: bool) -> KeysPage {
                 if at == 4 { 0 } else { number + 1 },
                 if at == 4 { 1 } else { 14 },
             ),
-            created_by: if at % 2 == 0 {
-                "Ada Lovelace".into()
-            } else {
-                "ci-bot (token)".into()
-            },
+            created: (
+                if at % 2 == 0 {
+                    "Ada Lovelace".into()
+                } else {
+                    "ci-bot (token)".into()
+                },
+                Time::day(super::parts::at(-number * 90_000)),
+            ),
         }
     };
     KeysPage {
@@ -94,10 +97,10 @@ fn keys(is_empty: bool) -> KeysPage {
             counted(
                 &[
                     ("All", "10"),
-                    ("Active", "7"),
+                    ("Active", "8"),
                     ("Disabled", "2"),
-                    ("Expired", "1"),
-                    ("Never used", "1"),
+                    ("Idle for 30 days", "1"),
+                    ("Without limit", "3"),
                 ],
                 0,
             ),

@@ -8,7 +8,7 @@ use tollgate::dashboard::pages::{
 use tollgate::dashboard::paths;
 use tollgate::domain::tenant::OrganisationId;
 
-use super::parts::{HOSTILE, ago, chips, filters, frame, id, limits, organisation, pager, quota};
+use super::parts::{HOSTILE, ago, filters, frame, id, limits, organisation, pager, quota};
 use super::{Page, page};
 
 pub fn pages() -> Vec<Page> {
@@ -41,11 +41,7 @@ fn organisations() -> OrganisationsPage {
     };
     OrganisationsPage {
         frame: frame("Organisations", Section::Organisations),
-        filters: filters(
-            paths::operator_orgs(),
-            "Search organisations",
-            chips(&["All", "Active", "Suspended"], 0),
-        ),
+        filters: filters(paths::operator_orgs(), "Search organisations", vec![]),
         rows: (0..)
             .zip(["Acme Robotics", HOSTILE[0], HOSTILE[2], HOSTILE[4]])
             .map(row)
@@ -75,13 +71,14 @@ fn form(existing: Option<(OrganisationId, bool)>) -> OrganisationFormPage {
             Section::Organisations,
         ),
         existing,
-        name: Field::new("Name", "name").required(),
+        name: Field::new("Name", "name")
+            .required()
+            .value(existing.map_or("", |_| "Acme Robotics")),
         owner: existing.is_none().then(|| {
-            Field::new("E-mail of its owner", "owner")
-                .hint("You get a link to send.")
-                .required()
+            Field::new("Owner's e-mail", "email").hint("You get a link to hand on to them.")
         }),
         limits: limits(),
+        version: existing.map(|_| 3),
         suspend,
     }
 }
@@ -91,11 +88,11 @@ fn providers() -> ProvidersPage {
         name: name.into(),
         health,
         base_url: format!("https://api.{name}.example/v1"),
-        models: "gpt-*, o*".into(),
+        models: "4 models are listed".into(),
         facts: vec![
-            ("Calls, 1 h", "12,402".into()),
+            ("Calls, 15 min", "12,402".into()),
             ("Failed", "0.1%".into()),
-            ("First byte, median", "412 ms".into()),
+            ("Answered since the start", "Yes".into()),
         ],
         failure,
     };

@@ -80,6 +80,7 @@ fn usage() -> UsagePage {
         name: name.into(),
         address: Some(paths::key(org, id(20 + at))),
         id: Some(id(20 + at).to_string()),
+        is_compared: at == 0 || at == 2,
         requests: "48,210".into(),
         errors: "312 (0.6%)".into(),
         input: "18.2M".into(),
@@ -157,7 +158,7 @@ fn projects() -> ProjectsPage {
     let row = |(at, name): (u128, &str)| ProjectRow {
         id: ProjectId(id(70 + at)),
         name: name.into(),
-        keys: format!("{} keys", at + 2),
+        keys: (at + 2).to_string(),
         models: "All".into(),
         quota: (at != 1).then(|| quota(640_000, 0, 1_000_000, true)),
         cost: "$104.20".into(),
@@ -197,9 +198,12 @@ fn project(id: Option<ProjectId>) -> ProjectFormPage {
         ),
         organisation: org,
         id,
-        name: Field::new("Name", "name").required(),
+        name: Field::new("Name", "name")
+            .required()
+            .value(id.map_or("", |_| "Assistant")),
         limits: limits(),
         models: models(true),
+        version: id.map(|_| 2),
         delete,
     }
 }

@@ -169,8 +169,8 @@ fn audit() -> AuditPage {
         frame: frame("Audit", Section::Audit),
         filters: filters(
             paths::audit(organisation()),
-            "Search names",
-            chips(&["All", "Keys", "Members", "Tokens", "Settings"], 0),
+            "",
+            chips(&["All", "Keys made", "Keys changed", "Roles changed"], 0),
         ),
         rows: (0..).zip(changes).map(row).collect(),
         pager: pager("5 changes"),
@@ -183,6 +183,7 @@ fn settings() -> SettingsPage {
         organisation: organisation(),
         can_write: true,
         name: Field::new("Name", "name").value("Acme Robotics").required(),
+        version: 7,
         budgets: vec![budget("Budget, a month", 41_287, 30, 100_000)],
         limits: vec![
             ("Requests a minute", "6,000".into()),

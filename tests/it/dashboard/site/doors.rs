@@ -4,7 +4,7 @@ use tollgate::domain::role::Role;
 
 use super::between;
 use crate::support::app::TestApp;
-use crate::support::people::{Nobody, PASSWORD};
+use crate::support::people::{Asker, Nobody, PASSWORD};
 
 #[tokio::test]
 async fn who_is_not_signed_in_is_led_to_the_form_and_back_to_what_they_wanted() {
@@ -100,4 +100,23 @@ async fn what_is_no_page_is_the_gateways_to_refuse() {
     let app = TestApp::start().await;
     let lost = app.page(&Nobody, "/nowhere").await;
     lost.assert_refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn pages_that_are_got_are_packed_and_those_that_are_answered_to_a_form_are_not() {
+    let app = TestApp::start().await;
+    let person = app.person(Role::Owner).await;
+    let new = format!("/orgs/{}/keys/new", app.organisation.id);
+    let mut headers = person.headers();
+    headers.push(("accept-encoding", "gzip"));
+    let got = app.client.send(http::Method::GET, &new, &headers, "");
+    let got = got.await.read().await;
+    assert_eq!(got.header("content-encoding"), Some("gzip"));
+    assert_eq!(got.header("vary"), Some("accept-encoding"));
+    let plain = app.page(&person, &new).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    assert!(plain.text().contains("Create key"));
+    let made = app.submit_with(&headers, &new, &[("name", "Packed")]).await;
+    assert_eq!(made.header("content-encoding"), None);
+    assert!(made.assert_page(200).contains("Store this key now"));
 }
