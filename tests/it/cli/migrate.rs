@@ -58,10 +58,10 @@ async fn a_dry_run_leaves_a_server_as_it_is() {
         let mut command = tollgate.command();
         command.env("DATABASE_URL", &test.url);
         let output = command.args(["migrate", "--dry-run"]).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
         assert!(
-            output.status.success() && text.starts_with("Would apply:"),
-            "{text}"
+            output.status.success() && said.starts_with("Would apply:"),
+            "{said}"
         );
     }
 }

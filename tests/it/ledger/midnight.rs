@@ -47,7 +47,8 @@ impl TestDb {
 fn nearly_a_day() -> Duration {
     let now = Clock::default().now();
     let start = Period::Day.start(now);
-    Period::Day.end(start).unwrap().since(now) - LEFT
+    let left = Period::Day.end(start).unwrap().since(now);
+    left.saturating_sub(LEFT)
 }
 
 /// Streams wait at the gate.
