@@ -138,7 +138,7 @@ impl Exporter {
         let asking = async {
             let answer = self
                 .upstream
-                .send(request)
+                .send(request, drop)
                 .await
                 .map_err(|_| Failure::Unreachable)?;
             let status = answer.status();
