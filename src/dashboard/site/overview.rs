@@ -74,13 +74,16 @@ fn search(span: &Span, by_key: bool) -> UsageSearch {
 }
 
 fn chart(rows: &[UsageView], span: &Span, by_key: bool) -> Chart {
-    let (title, name): (_, fn(&UsageView) -> &Option<String>) = if by_key {
-        ("Tokens by key", |row| &row.key_name)
+    let title = if by_key {
+        "Tokens by key"
     } else {
-        ("Tokens by model", |row| &row.model)
+        "Tokens by model"
+    };
+    let name = |row: &UsageView| {
+        let name = if by_key { &row.key_name } else { &row.model };
+        name.clone().unwrap_or_else(|| "Unknown".to_owned())
     };
     let (measure, kind) = (Measure::Tokens, ChartKind::Stacked);
-    let name = |row: &UsageView| name(row).clone().unwrap_or_else(|| "Unknown".to_owned());
     charts::chart(rows, span, measure, title.to_owned(), kind, name)
 }
 
