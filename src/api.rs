@@ -41,6 +41,7 @@ mod session;
 mod signed;
 mod tokens;
 mod usage;
+mod users;
 
 pub use cookie::COOKIE;
 
@@ -80,6 +81,7 @@ fn routes() -> (Router<Api>, OpenApi) {
         .merge(links::routes())
         .merge(reference::routes())
         .merge(usage::routes())
+        .merge(users::routes())
         .split_for_parts()
 }
 

@@ -78,7 +78,7 @@ enum Command {
     /// Create, list, change, rotate and delete keys
     #[command(subcommand)]
     Key(key::Command),
-    /// Create users and let them back in
+    /// Create users, shut them out, and let them back in
     #[command(subcommand)]
     User(user::Command),
     /// Check the books

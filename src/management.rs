@@ -39,6 +39,7 @@ mod sums;
 mod throttle;
 pub mod tokens;
 pub mod usage;
+pub mod users;
 
 pub use access::Access;
 pub use fault::{Fault, Faults};

@@ -78,11 +78,13 @@ pub mod links;
 pub mod memberships;
 mod migrate;
 pub mod organisations;
+mod pattern;
 pub mod projects;
 pub mod refusals;
 pub mod retention;
 mod rollups;
 pub mod sessions;
+pub mod sign_ins;
 mod timestamp;
 pub mod tokens;
 mod transaction;
@@ -130,7 +132,6 @@ pub const STATEMENTS: &[&[&str]] = &[
     retention::STATEMENTS,
     sessions::STATEMENTS,
     tokens::STATEMENTS,
-    usage::STATEMENTS,
     users::STATEMENTS,
 ];
 

@@ -1,4 +1,4 @@
-//! `/orgs/{org}/audit`.
+//! `/orgs/{org}/audit` and `/audit`.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::ids::Ids;
 use super::list::{List, Page};
 use super::query::Params;
 use crate::domain::role::Role;
-use crate::management::audit::{AuditSearch, ChangeView};
+use crate::management::audit::{AuditList, AuditSearch, ChangeView};
 use crate::management::{Management, Problem, Signed};
 
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -36,7 +36,9 @@ struct Search {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(list_of_installation))
 }
 
 /// What was changed by whom, newest first. For admins.
@@ -49,20 +51,45 @@ async fn list(
     Params(search): Params<Search>,
 ) -> Result<Json<List<ChangeView>>, Problem> {
     let access = management.access(&signed, org, Role::Admin)?;
-    let page = Page {
-        limit: search.limit,
-        cursor: None,
-    };
-    let search = AuditSearch {
-        action: search.action,
-        author: search.author,
-        subject: search.subject,
-        cursor: search.cursor,
-        limit: page.limit()?,
-    };
-    let page = management.audit(&access, search).await?;
-    Ok(Json(List {
-        data: page.changes,
-        next_cursor: page.next,
-    }))
+    let page = management.audit(&access, search.read()?).await?;
+    Ok(Json(page.into()))
+}
+
+/// What concerns the installation, newest first: people and how they signed in, operators' tokens, and
+/// organisations as wholes. For operators.
+#[utoipa::path(get, path = "/audit", tag = "audit",
+    operation_id = "list_changes_of_installation",
+    params(Search), responses((status = 200, body = List<ChangeView>)))]
+async fn list_of_installation(
+    State(management): State<Arc<Management>>,
+    signed: Signed,
+    Params(search): Params<Search>,
+) -> Result<Json<List<ChangeView>>, Problem> {
+    let page = management.installation_audit(&signed, search.read()?);
+    Ok(Json(page.await?.into()))
+}
+
+impl Search {
+    fn read(self) -> Result<AuditSearch, Problem> {
+        let page = Page {
+            limit: self.limit,
+            cursor: None,
+        };
+        Ok(AuditSearch {
+            limit: page.limit()?,
+            action: self.action,
+            author: self.author,
+            subject: self.subject,
+            cursor: self.cursor,
+        })
+    }
+}
+
+impl From<AuditList> for List<ChangeView> {
+    fn from(page: AuditList) -> Self {
+        Self {
+            data: page.changes,
+            next_cursor: page.next,
+        }
+    }
 }

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Api;
+use super::etag::{IfMatch, Versioned};
 use super::ids::Ids;
 use super::json::Body;
 use super::list::List;
@@ -32,6 +33,8 @@ struct View {
     /// When they joined.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// Grows with every change of the role.
+    version: i64,
 }
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
@@ -83,10 +86,10 @@ async fn add(
     signed: Signed,
     Ids(org): Ids<Uuid>,
     Body(new): Body<Add>,
-) -> Result<(StatusCode, Json<View>), Problem> {
+) -> Result<(StatusCode, Versioned<View>), Problem> {
     let access = management.access(&signed, org, Role::Admin)?;
     let added = management.add_member(&access, new.email.as_deref(), new.role);
-    Ok((StatusCode::CREATED, Json(added.await?.into())))
+    Ok((StatusCode::CREATED, View::versioned(added.await?)))
 }
 
 /// Gives a member another role. Their sessions end. Only owners make owners or change them, and the
@@ -98,11 +101,12 @@ async fn update(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids((org, user)): Ids<(Uuid, Uuid)>,
+    IfMatch(version): IfMatch,
     Body(change): Body<Change>,
-) -> Result<Json<View>, Problem> {
+) -> Result<Versioned<View>, Problem> {
     let access = management.access(&signed, org, Role::Admin)?;
-    let changed = management.set_role(&access, user, change.role).await?;
-    Ok(Json(changed.into()))
+    let changed = management.set_role(&access, user, change.role, version);
+    Ok(View::versioned(changed.await?))
 }
 
 /// Ends a membership. The member's keys in this organisation are disabled, and their sessions end.
@@ -113,10 +117,17 @@ async fn remove(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids((org, user)): Ids<(Uuid, Uuid)>,
+    IfMatch(version): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let access = management.access(&signed, org, Role::Admin)?;
-    management.remove_member(&access, user).await?;
+    management.remove_member(&access, user, version).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+impl View {
+    fn versioned(member: Member) -> Versioned<Self> {
+        Versioned(member.version, Self::from(member))
+    }
 }
 
 impl From<Member> for View {
@@ -127,6 +138,7 @@ impl From<Member> for View {
             name: member.name,
             role: member.role,
             created_at: member.created_at,
+            version: member.version,
         }
     }
 }

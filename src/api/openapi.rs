@@ -69,11 +69,12 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
     let responses = &mut components.responses;
     responses.insert("Problem".to_owned(), RefOr::T(problem()));
     for (path, item) in &mut document.paths.paths {
+        let has_versions = item.patch.is_some();
         let operations = [
             (&mut item.get, false),
             (&mut item.post, false),
-            (&mut item.patch, true),
-            (&mut item.delete, false),
+            (&mut item.patch, has_versions),
+            (&mut item.delete, has_versions),
         ];
         for (operation, is_change) in operations {
             if let Some(operation) = operation {

@@ -138,6 +138,11 @@ fn describe(problem: &Problem) -> (StatusCode, &'static str, String) {
             "idempotency_key_reused",
             "something else was asked for under this Idempotency-Key: use a new one",
         ),
+        Problem::MadeMeanwhile => (
+            StatusCode::CONFLICT,
+            "conflict",
+            "another request under this Idempotency-Key is being answered; send it again",
+        ),
         Problem::VersionConflict => (
             StatusCode::PRECONDITION_FAILED,
             "version_conflict",

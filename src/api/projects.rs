@@ -155,9 +155,10 @@ async fn delete(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids((org, id)): Ids<(Uuid, Uuid)>,
+    IfMatch(version): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let access = management.access(&signed, org, Role::Admin)?;
-    management.delete_project(&access, id).await?;
+    management.delete_project(&access, id, version).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -148,7 +148,7 @@ async fn list(session: &Session, owner: &Owner) -> anyhow::Result<()> {
 async fn delete(session: &Session, named: &Named) -> anyhow::Result<()> {
     let project = named.find(session).await?;
     let (id, now) = (project.id, session.now());
-    projects::delete(&session.db, project.organisation_id, id, now).await?;
+    projects::delete(&session.db, project.organisation_id, id, None, now).await?;
     let deleted = Deleted { id, deleted: true };
     let text = || format!("Deleted project {} ({id})", project.name);
     session.printer.answer(&deleted, text)

@@ -1,5 +1,5 @@
-//! `tollgate user`: people, made by whoever may run commands on the database, and the way back in for
-//! those who lost their password.
+//! `tollgate user`: people, made and shut out by whoever may run commands on the database, and the way
+//! back in for those who lost their password.
 
 use std::io::{Read, stdin};
 
@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::failure::UsageError;
+use super::print::Row;
 use super::session::{Session, checked_name, taken};
 use crate::domain::email;
 use crate::domain::role::Role;
@@ -16,14 +17,23 @@ use crate::domain::tenant::UserId;
 use crate::domain::time::Timestamp;
 use crate::management::{Problem, links, passwords};
 use crate::store::links::Purpose;
-use crate::store::users::{self, NewUser, User};
+use crate::store::users::{self, NewUser, Status, User, UsersQuery};
+
+/// Users that are read at once.
+const PAGE: usize = 200;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Create a user; without a password, print a link that signs them in once
     Create(Create),
     /// Print a link by which a user chooses a new password
-    ResetPassword(ResetPassword),
+    ResetPassword(ByEmail),
+    /// List all users
+    List,
+    /// Shut a user out: their sessions and links end, and they cannot sign in
+    Disable(ByEmail),
+    /// Let a user in again
+    Enable(ByEmail),
 }
 
 #[derive(Args, Debug)]
@@ -49,7 +59,7 @@ pub(super) struct Create {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct ResetPassword {
+pub(super) struct ByEmail {
     /// What they sign in with
     #[arg(long)]
     email: String,
@@ -70,6 +80,7 @@ struct View {
     email: String,
     name: String,
     operator: bool,
+    status: Status,
     created_at: Timestamp,
     /// The one-time link, if one was made.
     link: Option<String>,
@@ -79,7 +90,10 @@ impl Command {
     pub(super) async fn run(self, session: &Session) -> anyhow::Result<()> {
         match self {
             Self::Create(create) => create.run(session).await,
-            Self::ResetPassword(reset) => reset.run(session).await,
+            Self::ResetPassword(who) => who.reset_password(session).await,
+            Self::List => list(session).await,
+            Self::Disable(who) => who.set_status(session, Status::Disabled).await,
+            Self::Enable(who) => who.set_status(session, Status::Active).await,
         }
     }
 }
@@ -115,15 +129,53 @@ impl Create {
     }
 }
 
-impl ResetPassword {
-    async fn run(self, session: &Session) -> anyhow::Result<()> {
+impl ByEmail {
+    async fn find(&self, session: &Session) -> anyhow::Result<User> {
         let email = checked_email(&self.email)?;
         let user = users::find_by_email(&session.db, &email).await?;
-        let user = user.ok_or_else(|| {
-            anyhow!("nobody signs in with {email:?}; see `tollgate user create --help`")
-        })?;
+        user.ok_or_else(|| anyhow!("nobody signs in with {email:?}; see `tollgate user list`"))
+    }
+
+    async fn reset_password(self, session: &Session) -> anyhow::Result<()> {
+        let user = self.find(session).await?;
+        if user.status() == Status::Disabled {
+            bail!(
+                "{} is disabled; see `tollgate user enable --help`",
+                user.email
+            );
+        }
         let link = link(session, Purpose::Reset, &user).await?;
         print(session, user, Some(link), "Made a link for")
+    }
+
+    async fn set_status(self, session: &Session, status: Status) -> anyhow::Result<()> {
+        let user = self.find(session).await?;
+        let changed = users::set_status(&session.db, user.id, status, None, session.now()).await?;
+        let done = match status {
+            Status::Active => "Enabled",
+            Status::Disabled => "Disabled",
+        };
+        print(session, changed, None, done)
+    }
+}
+
+/// Everybody, read page by page.
+async fn list(session: &Session) -> anyhow::Result<()> {
+    let mut views: Vec<View> = Vec::new();
+    loop {
+        let query = UsersQuery {
+            after: views
+                .last()
+                .map_or_else(String::new, |last| last.email.clone()),
+            limit: PAGE,
+            search: None,
+        };
+        let page = users::page(&session.db, &query).await?;
+        let is_last = page.len() < PAGE;
+        views.extend(page.into_iter().map(|user| View::of(user, None)));
+        if is_last {
+            return session.printer.list(&views);
+        }
     }
 }
 
@@ -137,14 +189,7 @@ async fn link(session: &Session, purpose: Purpose, user: &User) -> anyhow::Resul
 }
 
 fn print(session: &Session, user: User, link: Option<String>, done: &str) -> anyhow::Result<()> {
-    let view = View {
-        id: user.id,
-        email: user.email,
-        name: user.name,
-        operator: user.is_operator,
-        created_at: user.created_at,
-        link,
-    };
+    let view = View::of(user, link);
     session.printer.answer(&view, || {
         let what = format!("{done} user {} ({})", view.email, view.id);
         match &view.link {
@@ -152,6 +197,39 @@ fn print(session: &Session, user: User, link: Option<String>, done: &str) -> any
             None => what,
         }
     })
+}
+
+impl View {
+    fn of(user: User, link: Option<String>) -> Self {
+        Self {
+            status: user.status(),
+            id: user.id,
+            email: user.email,
+            name: user.name,
+            operator: user.is_operator,
+            created_at: user.created_at,
+            link,
+        }
+    }
+}
+
+impl Row for View {
+    const HEADER: &'static [&'static str] = &["id", "email", "name", "operator", "status"];
+
+    fn cells(&self) -> Vec<String> {
+        let status = match self.status {
+            Status::Active => "active",
+            Status::Disabled => "disabled",
+        };
+        let operator = if self.operator { "yes" } else { "no" };
+        vec![
+            self.id.to_string(),
+            self.email.clone(),
+            self.name.clone(),
+            operator.to_owned(),
+            status.to_owned(),
+        ]
+    }
 }
 
 fn checked_email(text: &str) -> anyhow::Result<String> {

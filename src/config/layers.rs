@@ -1,6 +1,7 @@
 //! The layers laid over each other: tables are merged key by key, everything else is replaced.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -61,14 +62,24 @@ impl Layers {
         let Some(listen) = server.and_then(|server| server.get_mut("listen")) else {
             return;
         };
-        let address = listen.as_str().map(str::parse::<std::net::SocketAddr>);
+        let address = listen.as_str().map(str::parse::<SocketAddr>);
         if let Some(Ok(mut address)) = address {
             address.set_port(port);
             *listen = address.to_string().into();
         }
     }
 
-    pub(super) fn into_table(self) -> Table {
+    /// Everything, with a `server.public_url` that follows `server.listen` where nobody set one.
+    pub(super) fn into_table(mut self) -> Table {
+        let server = self.merged.get_mut("server").and_then(Value::as_table_mut);
+        if let Some(server) = server
+            && server.get("public_url").and_then(Value::as_str) == Some("")
+        {
+            let listen = server.get("listen").and_then(Value::as_str);
+            let listen = listen.and_then(|listen| listen.parse::<SocketAddr>().ok());
+            let url = listen.map_or_else(String::new, own_address);
+            server.insert("public_url".to_owned(), url.into());
+        }
         self.merged
     }
 }
@@ -83,6 +94,14 @@ pub(super) fn merge(below: &mut Table, above: Table) {
             }
         }
     }
+}
+
+/// How this machine reaches what listens there.
+fn own_address(mut listen: SocketAddr) -> String {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{listen}")
 }
 
 /// The parser's own message quotes the line, which may hold a secret: only its place is told.

@@ -52,6 +52,8 @@ pub enum Author {
     },
     /// Whoever holds a one-time link or a key that leaked: the holding is the proof.
     Bearer,
+    /// Whoever tried to prove who they are, and failed.
+    Stranger,
 }
 
 impl Author {
@@ -62,6 +64,7 @@ impl Author {
             Self::User { .. } => "user",
             Self::Token { .. } => "token",
             Self::Bearer => "bearer",
+            Self::Stranger => "stranger",
         }
     }
 
@@ -70,7 +73,7 @@ impl Author {
         match self {
             Self::User { id, .. } => Some(id.0),
             Self::Token { id, .. } => Some(id.0),
-            Self::CommandLine | Self::Bearer => None,
+            Self::CommandLine | Self::Bearer | Self::Stranger => None,
         }
     }
 
@@ -81,6 +84,7 @@ impl Author {
             Self::Token { name, .. } => name,
             Self::CommandLine => "command line",
             Self::Bearer => "holder of the secret",
+            Self::Stranger => "nobody who is known",
         }
     }
 }

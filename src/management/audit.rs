@@ -1,10 +1,11 @@
-//! The audit log: who changed what, for admins.
+//! The audit log: who changed what, for admins; and what concerns the installation, for operators.
 
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Access, Faults, Management, Problem, cursor};
+use super::{Access, Faults, Management, Problem, Signed, cursor};
+use crate::domain::tenant::OrganisationId;
 use crate::domain::time::Timestamp;
 use crate::store::audit::{self, AuditRow};
 
@@ -63,7 +64,8 @@ pub struct ChangeView {
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ChangeAuthor)]
 pub struct AuthorView {
-    /// `user`, `token`, `command_line` or `bearer` (who holds a link or a leaked key).
+    /// `user`, `token`, `command_line`, `bearer` (who holds a link or a leaked key) or `stranger` (who
+    /// did not prove who they are).
     pub kind: String,
     /// Which user or token.
     pub id: Option<Uuid>,
@@ -86,6 +88,25 @@ pub struct SubjectView {
 impl Management {
     /// A page of the changes of an organisation.
     pub async fn audit(&self, access: &Access, search: AuditSearch) -> Result<AuditList, Problem> {
+        self.changes(Some(access.organisation()), search).await
+    }
+
+    /// A page of what concerns the installation: people, sign-ins, operators' tokens, and
+    /// organisations as wholes.
+    pub async fn installation_audit(
+        &self,
+        signed: &Signed,
+        search: AuditSearch,
+    ) -> Result<AuditList, Problem> {
+        self.operator(signed)?;
+        self.changes(None, search).await
+    }
+
+    async fn changes(
+        &self,
+        organisation: Option<OrganisationId>,
+        search: AuditSearch,
+    ) -> Result<AuditList, Problem> {
         let mut faults = Faults::default();
         let before = cursor::read(search.cursor.as_deref(), &mut faults);
         if search
@@ -103,7 +124,7 @@ impl Management {
             before,
         };
         let more = i64::try_from(search.limit.saturating_add(1)).unwrap_or(i64::MAX);
-        let mut rows = audit::list(&self.db, access.organisation(), &query, more).await?;
+        let mut rows = audit::list(&self.db, organisation, &query, more).await?;
         let is_last = rows.len() <= search.limit;
         rows.truncate(search.limit);
         let last = rows.last().filter(|_| !is_last);

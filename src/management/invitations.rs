@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::sign_in::{Browser, SignedIn, new_secret};
 use super::{Access, Faults, Management, Problem, Signed};
-use crate::domain::audit::Author;
 use crate::domain::key::SecretHash;
 use crate::domain::role::Role;
 use crate::domain::secret::{Secret, hash_of};
@@ -107,12 +106,7 @@ impl Management {
                     Some(_) => user,
                     None => self.prove_guest(&user, acceptance, browser).await?,
                 };
-                let author = Author::User {
-                    id: user.id,
-                    email: user.email.clone(),
-                };
-                let mut act = browser.act(self);
-                act.author = author;
+                let act = browser.origin.act(user.as_author(), self.now());
                 invitations::accept(&self.db, hash, Guest::Known(&user), act).await?
             }
         };

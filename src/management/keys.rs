@@ -6,7 +6,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{Access, Faults, Made, Management, Problem};
-use crate::domain::audit::Once;
+use crate::domain::audit::{Act, Once};
 use crate::domain::key::PlainKey;
 use crate::domain::limits::Limits;
 use crate::domain::tenant::{KeyId, KeyStatus, TokenId, UserId};
@@ -81,10 +81,15 @@ impl Management {
         once: Option<Once>,
     ) -> Result<Made<Shown>, Problem> {
         let act = access.act().once(once);
-        if let Some(id) = self.made_before(&act).await? {
+        let find = |id| async move {
             let (key, secret) = (self.key(access, id).await?, None);
-            return Ok(Made::before(Shown { key, secret }));
-        }
+            Ok(Shown { key, secret })
+        };
+        let make = self.make_key(access, new, &act);
+        self.once(&act, find, make).await
+    }
+
+    async fn make_key(&self, access: &Access, new: NewKey, act: &Act) -> Result<Shown, Problem> {
         let mut faults = Faults::default();
         let name = faults.required_name("name", new.name.as_deref());
         faults.models("models", new.models.as_deref());
@@ -108,8 +113,8 @@ impl Management {
         };
         let secret = fresh_secret()?;
         let (hash, display) = (secret.hash(), secret.display());
-        let key = keys::create(&self.db, new, &hash, &display, &act).await?;
-        Ok(Made::now(self.shown(key, secret).await?))
+        let key = keys::create(&self.db, new, &hash, &display, act).await?;
+        self.shown(key, secret).await
     }
 
     /// Changes a key; only if it still has this `version` where one is named.

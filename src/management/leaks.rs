@@ -7,7 +7,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::{Management, Origin, Problem};
-use crate::domain::audit::{Act, Author};
+use crate::domain::audit::Author;
 use crate::domain::key::SecretHash;
 use crate::store::keys;
 
@@ -46,13 +46,7 @@ impl Management {
         let Some(secret) = SecretHash::of(leaked.trim().as_bytes()) else {
             return Ok(());
         };
-        let act = Act {
-            at: self.now(),
-            author: Author::Bearer,
-            address: origin.address,
-            request: origin.request,
-            once: None,
-        };
+        let act = origin.act(Author::Bearer, self.now());
         Ok(keys::revoke_leaked(&self.db, &secret, act).await?)
     }
 }

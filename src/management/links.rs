@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use super::sign_in::{Browser, SignedIn, new_secret};
 use super::{Faults, Management, Problem};
-use crate::domain::audit::{Act, Author};
+use crate::domain::audit::Act;
 use crate::domain::key::SecretHash;
-use crate::domain::limits::Limits;
-use crate::domain::role::Role;
 use crate::domain::secret::{Secret, hash_of};
 use crate::domain::time::Timestamp;
 use crate::store::links::{self, Purpose};
 use crate::store::users::{self, NewUser, User};
-use crate::store::{Db, memberships, organisations};
+use crate::store::{Db, organisations};
 
 /// The first operator.
 #[derive(Clone, Copy, Default)]
@@ -77,10 +75,8 @@ impl Management {
             password: Some(&password),
             is_operator: true,
         };
-        let user = links::set_up(&self.db, hash, new, browser.act(self)).await?;
-        if let Some(own) = organisation {
-            self.begin_with(&own, &user, browser).await?;
-        }
+        let (own, act) = (organisation.as_deref(), browser.act(self));
+        let user = links::set_up(&self.db, hash, new, own, act).await?;
         self.begin_session(user, browser).await
     }
 
@@ -123,19 +119,6 @@ impl Management {
     /// Where a one-time link leads.
     pub(super) fn link(&self, page: &str, secret: &Secret) -> String {
         address(&self.public_url, page, secret)
-    }
-
-    async fn begin_with(&self, name: &str, user: &User, browser: &Browser) -> Result<(), Problem> {
-        let act = Act {
-            author: Author::User {
-                id: user.id,
-                email: user.email.clone(),
-            },
-            ..browser.act(self)
-        };
-        let founded = organisations::create(&self.db, name, &Limits::default(), &act).await?;
-        memberships::add(&self.db, founded.id, user.id, Role::Owner, act).await?;
-        Ok(())
     }
 }
 

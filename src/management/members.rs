@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{Access, Faults, Management, Problem};
 use crate::domain::role::Role;
 use crate::domain::tenant::UserId;
-use crate::store::memberships::{self, Member};
+use crate::store::memberships::{self, By, Member};
 
 impl Management {
     /// Everybody, by e-mail address.
@@ -36,26 +36,42 @@ impl Management {
         Ok(memberships::add(&self.db, organisation, user, role, act).await?)
     }
 
-    /// Gives a member another role.
+    /// Gives a member another role, only if they still have this `version` where one is named.
     pub async fn set_role(
         &self,
         access: &Access,
         user: Uuid,
         role: Option<Role>,
+        version: Option<i64>,
     ) -> Result<Member, Problem> {
         let mut faults = Faults::default();
         let role = faults.role(access, role);
         faults.check()?;
         let (organisation, user) = (access.organisation(), UserId(user));
-        let (by, act) = (access.role(), access.act());
+        let (by, act) = (By::of(access, version), access.act());
         Ok(memberships::set_role(&self.db, organisation, user, role, by, act).await?)
     }
 
-    /// Ends a membership. The member's keys here are disabled.
-    pub async fn remove_member(&self, access: &Access, user: Uuid) -> Result<(), Problem> {
+    /// Ends a membership, only if it still has this `version` where one is named. The member's keys
+    /// here are disabled.
+    pub async fn remove_member(
+        &self,
+        access: &Access,
+        user: Uuid,
+        version: Option<i64>,
+    ) -> Result<(), Problem> {
         let (organisation, user) = (access.organisation(), UserId(user));
-        let (by, act) = (access.role(), access.act());
+        let (by, act) = (By::of(access, version), access.act());
         Ok(memberships::remove(&self.db, organisation, user, by, act).await?)
+    }
+}
+
+impl By {
+    fn of(access: &Access, version: Option<i64>) -> Self {
+        Self {
+            role: access.role(),
+            version,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Made<T> {
 
 impl<T> Made<T> {
     /// Made this time.
-    pub(super) fn now(thing: T) -> Self {
+    fn now(thing: T) -> Self {
         Self {
             thing,
             is_replayed: false,
@@ -25,7 +25,7 @@ impl<T> Made<T> {
     }
 
     /// Made before.
-    pub(super) fn before(thing: T) -> Self {
+    fn before(thing: T) -> Self {
         Self {
             thing,
             is_replayed: true,
@@ -34,8 +34,32 @@ impl<T> Made<T> {
 }
 
 impl Management {
+    /// Makes something, or finds what was made under the name that `act` comes with. Of two requests
+    /// at once the store lets one wait for the other, whose thing is then found.
+    pub(super) async fn once<T, F>(
+        &self,
+        act: &Act,
+        find: impl FnOnce(Uuid) -> F,
+        make: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<Made<T>, Problem>
+    where
+        F: Future<Output = Result<T, Problem>>,
+    {
+        if let Some(id) = self.made_before(act).await? {
+            return Ok(Made::before(find(id).await?));
+        }
+        match make.await {
+            Err(Problem::MadeMeanwhile) => {
+                let id = self.made_before(act).await?;
+                let id = id.ok_or(Problem::MadeMeanwhile)?;
+                Ok(Made::before(find(id).await?))
+            }
+            made => Ok(Made::now(made?)),
+        }
+    }
+
     /// What was made already under the name that `act` comes with.
-    pub(super) async fn made_before(&self, act: &Act) -> Result<Option<Uuid>, Problem> {
+    async fn made_before(&self, act: &Act) -> Result<Option<Uuid>, Problem> {
         let (Some(once), Some(author)) = (&act.once, act.author.id()) else {
             return Ok(None);
         };

@@ -39,14 +39,13 @@ impl Management {
         once: Option<Once>,
     ) -> Result<Made<Organisation>, Problem> {
         let act = self.operator(signed)?.once(once);
-        if let Some(id) = self.made_before(&act).await? {
-            return Ok(Made::before(self.found(id).await?));
-        }
-        let mut faults = Faults::default();
-        let name = faults.required_name("name", new.name.as_deref());
-        faults.check()?;
-        let made = organisations::create(&self.db, &name, &new.limits, &act).await?;
-        Ok(Made::now(made))
+        let make = async {
+            let mut faults = Faults::default();
+            let name = faults.required_name("name", new.name.as_deref());
+            faults.check()?;
+            Ok(organisations::create(&self.db, &name, &new.limits, &act).await?)
+        };
+        self.once(&act, |id| self.found(id), make).await
     }
 
     /// Changes an organisation. Owners only rename theirs.

@@ -24,6 +24,8 @@ pub enum Problem {
     Conflict(String),
     /// Something else was asked for under this idempotency key.
     IdempotencyKeyReused,
+    /// It was made by another request under this idempotency key, at this moment.
+    MadeMeanwhile,
     /// It was changed since it was read.
     VersionConflict,
     /// Too many attempts; how long to wait.
@@ -40,6 +42,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict { what } => Self::Conflict(what.to_owned()),
             StoreError::Forbidden { what } => Self::Forbidden(what),
+            StoreError::MadeMeanwhile => Self::MadeMeanwhile,
             StoreError::VersionConflict => Self::VersionConflict,
             StoreError::Unavailable { .. } => {
                 tracing::warn!(%error, cause = error.cause(), "the store could not be asked");

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{Access, Faults, Made, Management, Problem};
-use crate::domain::audit::Once;
+use crate::domain::audit::{Act, Once};
 use crate::domain::limits::Limits;
 use crate::domain::tenant::ProjectId;
 use crate::store::projects::{self, Project, ProjectPatch};
@@ -39,17 +39,23 @@ impl Management {
         once: Option<Once>,
     ) -> Result<Made<Project>, Problem> {
         let act = access.act().once(once);
-        if let Some(id) = self.made_before(&act).await? {
-            return Ok(Made::before(self.project(access, id).await?));
-        }
+        let make = self.make_project(access, new, &act);
+        self.once(&act, |id| self.project(access, id), make).await
+    }
+
+    async fn make_project(
+        &self,
+        access: &Access,
+        new: NewProject,
+        act: &Act,
+    ) -> Result<Project, Problem> {
         let mut faults = Faults::default();
         let name = faults.required_name("name", new.name.as_deref());
         faults.models("models", new.models.as_deref());
         faults.check()?;
         let (organisation, models) = (access.organisation(), new.models.as_deref());
         let (db, limits) = (&self.db, &new.limits);
-        let made = projects::create(db, organisation, &name, limits, models, &act).await?;
-        Ok(Made::now(made))
+        Ok(projects::create(db, organisation, &name, limits, models, act).await?)
     }
 
     /// Changes a project.
@@ -67,9 +73,14 @@ impl Management {
         Ok(projects::update(db, organisation, id, patch, access.act()).await?)
     }
 
-    /// Deletes a project without keys.
-    pub async fn delete_project(&self, access: &Access, id: Uuid) -> Result<(), Problem> {
+    /// Deletes a project without keys, only if it still has this `version` where one is named.
+    pub async fn delete_project(
+        &self,
+        access: &Access,
+        id: Uuid,
+        version: Option<i64>,
+    ) -> Result<(), Problem> {
         let (db, organisation, id) = (&self.db, access.organisation(), ProjectId(id));
-        Ok(projects::delete(db, organisation, id, access.act()).await?)
+        Ok(projects::delete(db, organisation, id, version, access.act()).await?)
     }
 }

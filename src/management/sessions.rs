@@ -4,8 +4,9 @@ use super::{Management, Origin, Problem, Signed};
 use crate::domain::audit::Author;
 use crate::domain::secret::{TOKEN_PREFIX, hash_of};
 use crate::store::memberships::{self, Membership};
+use crate::store::sessions;
 use crate::store::tokens::{self, Token};
-use crate::store::{sessions, users};
+use crate::store::users::{self, Status};
 
 impl Management {
     /// Whoever the session with this secret belongs to.
@@ -14,12 +15,10 @@ impl Management {
         let session = sessions::find(&self.db, hash, self.now()).await?;
         let session = session.ok_or(Problem::Unauthenticated)?;
         let user = users::find(&self.db, session.user_id).await?;
+        let user = user.filter(|user| user.status() == Status::Active);
         let user = user.ok_or(Problem::Unauthenticated)?;
         Ok(Signed {
-            author: Author::User {
-                id: user.id,
-                email: user.email,
-            },
+            author: user.as_author(),
             is_operator: user.is_operator,
             memberships: memberships::of_user(&self.db, user.id).await?,
             session: Some(session.id),

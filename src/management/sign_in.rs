@@ -2,16 +2,17 @@
 //! learns nothing about who can: neither by what is answered nor by how long it takes.
 
 use secrecy::SecretString;
+use serde_json::json;
 
-use super::throttle::Tries;
+use super::throttle::{Failed, Tries};
 use super::{Faults, Management, Origin, Problem, Signed};
 use crate::domain::audit::{Act, Author};
 use crate::domain::email;
 use crate::domain::secret::{Secret, hash_of};
-use crate::domain::tenant::SessionId;
+use crate::domain::tenant::{SessionId, UserId};
 use crate::store::sessions::{self, NewSession};
-use crate::store::users::{self, User};
-use crate::store::{StoreError, known_addresses};
+use crate::store::users::{self, Status, User};
+use crate::store::{StoreError, known_addresses, sign_ins};
 
 /// How much is kept of what a browser says it is.
 const AGENT: usize = 200;
@@ -76,13 +77,41 @@ impl Management {
         let place = self.passwords.place().await?;
         // Others may have failed while this one waited for its place.
         self.throttle.check(&tries, self.now())?;
-        let (is_right, _place) = place.verify(password, hash).await?;
-        let Some(user) = user.filter(|_| is_right) else {
-            self.throttle.failed(&tries, self.now());
+        let (is_right, place) = place.verify(password, hash).await?;
+        let failure = match &user {
+            None => Some("unknown"),
+            Some(_) if !is_right => Some("wrong_password"),
+            Some(user) if user.status() == Status::Disabled => Some("disabled"),
+            Some(_) => None,
+        };
+        let (None, Some(user)) = (failure, &user) else {
+            let failed = self.throttle.failed(&tries, self.now());
+            drop(place);
+            let who = (email, user.as_ref().map(|user| user.id));
+            self.note_failure(who, failure, failed, origin).await?;
             return Err(Problem::WrongCredentials);
         };
         self.throttle.succeeded(&tries);
-        Ok(user)
+        Ok(user.clone())
+    }
+
+    /// Writes a failed sign-in down, for anybody who failed alike: whether there is such an account
+    /// must not be seen from how long it takes.
+    async fn note_failure(
+        &self,
+        who: (&str, Option<UserId>),
+        reason: Option<&str>,
+        failed: Failed,
+        origin: Origin,
+    ) -> Result<(), Problem> {
+        let now = self.now();
+        let Some(left_out) = self.throttle.note(failed, now) else {
+            return Ok(());
+        };
+        let how = json!({"reason": reason, "failures": failed.count,
+            "throttled_seconds": failed.wait.as_secs(), "left_out": left_out});
+        let act = origin.act(Author::Stranger, now);
+        Ok(sign_ins::note_failure(&self.db, who, how, act).await?)
     }
 
     /// Begins a session of someone who proved who they are. The one that the browser had ends.
@@ -105,7 +134,8 @@ impl Management {
             agent,
             replaces: replaced.and_then(|secret| hash_of("", secret)),
         };
-        let begun = sessions::begin(&self.db, new, self.now()).await;
+        let act = browser.origin.act(user.as_author(), self.now());
+        let begun = sessions::begin(&self.db, new, act).await;
         let session = begun.map_err(|error| match error {
             // The password was changed at this moment.
             StoreError::VersionConflict => Problem::WrongCredentials,
@@ -135,11 +165,16 @@ impl Management {
 impl Browser {
     /// A change by whoever holds a one-time link.
     pub(super) fn act(&self, management: &Management) -> Act {
-        Act {
-            author: Author::Bearer,
-            address: self.origin.address,
-            request: self.origin.request,
-            ..Act::from(management.now())
+        self.origin.act(Author::Bearer, management.now())
+    }
+}
+
+impl User {
+    /// As who they change something.
+    pub(super) fn as_author(&self) -> Author {
+        Author::User {
+            id: self.id,
+            email: self.email.clone(),
         }
     }
 }

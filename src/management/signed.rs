@@ -19,6 +19,19 @@ pub struct Origin {
     pub request: Option<Uuid>,
 }
 
+impl Origin {
+    /// A change by `author` that comes from there.
+    pub(super) fn act(self, author: Author, at: Timestamp) -> Act {
+        Act {
+            at,
+            author,
+            address: self.address,
+            request: self.request,
+            once: None,
+        }
+    }
+}
+
 /// Whoever proved who they are, with what they are at this moment.
 #[derive(Clone, Debug)]
 pub struct Signed {
@@ -44,12 +57,6 @@ impl Signed {
 
     /// A change of theirs.
     pub fn act(&self, at: Timestamp) -> Act {
-        Act {
-            at,
-            author: self.author.clone(),
-            address: self.origin.address,
-            request: self.origin.request,
-            once: None,
-        }
+        self.origin.act(self.author.clone(), at)
     }
 }

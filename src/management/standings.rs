@@ -11,7 +11,7 @@ use crate::domain::quota::BudgetLimit;
 use crate::domain::tenant::ScopeId;
 use crate::domain::time::Timestamp;
 use crate::gateway::Gates;
-use crate::store::budgets;
+use crate::store::budgets::{self, BudgetUse};
 use crate::store::organisations::{self, Organisation};
 use crate::store::projects::Project;
 
@@ -58,28 +58,43 @@ impl Management {
         &self,
         access: &Access,
         id: Uuid,
-    ) -> Result<[Standings; 3], Problem> {
+    ) -> Result<Vec<Standings>, Problem> {
         let key = self.find_key(access, id).await?;
         let project = self.project(access, key.project_id.0).await?;
         let organisation = self.own_organisation(access).await?;
-        Ok([
-            self.standings("key", ScopeId::Key(key.id), &key.limits)
-                .await?,
-            self.project_standings(&project).await?,
-            self.organisation_standings(&organisation).await?,
+        self.standings(&[
+            (ScopeId::Key(key.id), &key.limits),
+            (ScopeId::Project(project.id), &project.limits),
+            (ScopeId::Organisation(organisation.id), &organisation.limits),
         ])
-    }
-
-    /// The limits of a project, which was found.
-    pub async fn project_standings(&self, project: &Project) -> Result<Standings, Problem> {
-        let scope = ScopeId::Project(project.id);
-        self.standings("project", scope, &project.limits).await
+        .await
     }
 
     /// The limits of an organisation, which was found.
     pub async fn organisation_standings(&self, found: &Organisation) -> Result<Standings, Problem> {
         let scope = ScopeId::Organisation(found.id);
-        self.standings("organisation", scope, &found.limits).await
+        let standings = self.standings(&[(scope, &found.limits)]).await?;
+        standings.into_iter().next().ok_or(Problem::Internal)
+    }
+
+    /// The limits of each of some projects, which were found.
+    pub async fn standings_of_projects(
+        &self,
+        found: &[Project],
+    ) -> Result<Vec<Standings>, Problem> {
+        let scope = |one: &'_ Project| ScopeId::Project(one.id);
+        let scopes: Vec<_> = found.iter().map(|one| (scope(one), &one.limits)).collect();
+        self.standings(&scopes).await
+    }
+
+    /// The limits of each of some organisations, which were found.
+    pub async fn standings_of_organisations(
+        &self,
+        found: &[Organisation],
+    ) -> Result<Vec<Standings>, Problem> {
+        let scope = |one: &'_ Organisation| ScopeId::Organisation(one.id);
+        let scopes: Vec<_> = found.iter().map(|one| (scope(one), &one.limits)).collect();
+        self.standings(&scopes).await
     }
 
     /// The organisation of whoever asks, whatever they are there.
@@ -88,29 +103,36 @@ impl Management {
         found.ok_or(Problem::NotFound)
     }
 
-    async fn standings(
-        &self,
-        name: &'static str,
-        scope: ScopeId,
-        limits: &Limits,
-    ) -> Result<Standings, Problem> {
+    /// In the order of `scopes`.
+    async fn standings(&self, scopes: &[(ScopeId, &Limits)]) -> Result<Vec<Standings>, Problem> {
         let now = self.now();
-        let uses = budgets::uses(&self.db, scope, now).await?;
-        let budgets = limits.budgets().map(|limit| {
+        let ids: Vec<Uuid> = scopes.iter().map(|(scope, _)| scope.uuid()).collect();
+        let uses = budgets::uses(&self.db, &ids, now).await?;
+        let standings = scopes.iter().map(|(scope, limits)| {
+            let uses = uses.get(&scope.uuid()).map_or(&[][..], Vec::as_slice);
+            Standings {
+                scope: scope.kind(),
+                budgets: BudgetStanding::all(limits, uses, now),
+                rates: rates(&self.limiters.gates(*scope, limits), limits, now),
+            }
+        });
+        Ok(standings.collect())
+    }
+}
+
+impl BudgetStanding {
+    fn all(limits: &Limits, uses: &[BudgetUse], now: Timestamp) -> Vec<Self> {
+        let standing = |limit: BudgetLimit| {
             let mut uses = uses.iter();
             let found = uses.find(|row| (row.unit, row.period) == (limit.unit, limit.period));
-            BudgetStanding {
+            Self {
                 limit,
                 used: found.map_or(0, |row| row.used),
                 held: found.map_or(0, |row| row.held),
                 resets_at: limit.period.end(now),
             }
-        });
-        Ok(Standings {
-            scope: name,
-            budgets: budgets.collect(),
-            rates: rates(&self.limiters.gates(scope, limits), limits, now),
-        })
+        };
+        limits.budgets().map(standing).collect()
     }
 }
 

@@ -54,21 +54,23 @@ impl Management {
         Ok(sums)
     }
 
-    /// The sums of an organisation of the last 30 days, for the operator.
+    /// The sums of the last 30 days of each of some organisations that has any, for the operator.
     pub async fn organisation_sums(
         &self,
         signed: &Signed,
-        organisation: OrganisationId,
-    ) -> Result<Sums, Problem> {
+        organisations: &[OrganisationId],
+    ) -> Result<HashMap<OrganisationId, Sums>, Problem> {
         self.operator(signed)?;
-        let query = UsageQuery {
-            from: Some(self.now().minus(LATELY)),
-            ..UsageQuery::default()
-        };
-        let rows = usage::usage(&self.db, organisation, query).await?;
-        let mut sums = rows.first().map(Sums::of).unwrap_or_default();
-        let keys = keys::counts(&self.db, organisation).await?;
-        sums.keys = keys.into_values().sum();
+        let from = self.now().minus(LATELY);
+        let mut sums: HashMap<OrganisationId, Sums> = HashMap::new();
+        for row in usage::totals(&self.db, organisations, from).await? {
+            let sum = sums.entry(row.organisation_id).or_default();
+            (sum.requests, sum.tokens) = (row.requests, row.total_tokens);
+            sum.cost_nano = row.cost_nano;
+        }
+        for (organisation, keys) in keys::counts_of(&self.db, organisations).await? {
+            sums.entry(organisation).or_default().keys = keys;
+        }
         Ok(sums)
     }
 

@@ -12,6 +12,10 @@ use quick_cache::unsync::Cache;
 use super::Problem;
 use crate::domain::time::Timestamp;
 
+mod noted;
+
+use noted::Noted;
+
 /// Wrong passwords that cost no waiting, and the same for an address, which many people may share.
 const FREE: u32 = 5;
 const FREE_OF_ADDRESS: u32 = 20;
@@ -26,7 +30,19 @@ const MEMORY: Duration = Duration::from_hours(1);
 const MOST: usize = 50_000;
 
 /// Counts wrong passwords.
-pub struct Throttle(Mutex<Cache<Subject, Failures>>);
+pub struct Throttle {
+    failures: Mutex<Cache<Subject, Failures>>,
+    noted: Noted,
+}
+
+/// How a failed try left an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Wrong passwords in a row, this one included.
+    pub count: u32,
+    /// How long the next try has to wait.
+    pub wait: Duration,
+}
 
 /// What is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +66,10 @@ struct Failures {
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self(Mutex::new(Cache::new(MOST)))
+        Self {
+            failures: Mutex::new(Cache::new(MOST)),
+            noted: Noted::default(),
+        }
     }
 }
 
@@ -69,7 +88,7 @@ impl Tries {
 impl Throttle {
     /// Fails if the next try has to wait.
     pub fn check(&self, tries: &Tries, now: Timestamp) -> Result<(), Problem> {
-        let failures = self.0.lock();
+        let failures = self.failures.lock();
         let waits = tries.0.iter().filter_map(|subject| {
             let free_at = failures.get(subject)?.free_at(subject);
             Some(free_at.since(now))
@@ -80,9 +99,13 @@ impl Throttle {
         }
     }
 
-    /// Counts a wrong password.
-    pub fn failed(&self, tries: &Tries, now: Timestamp) {
-        let mut failures = self.0.lock();
+    /// Counts a wrong password; how that leaves its account.
+    pub fn failed(&self, tries: &Tries, now: Timestamp) -> Failed {
+        let mut failed = Failed {
+            count: 0,
+            wait: Duration::ZERO,
+        };
+        let mut failures = self.failures.lock();
         for subject in &tries.0 {
             let mut counted = failures.get(subject).copied().unwrap_or_default();
             if now.since(counted.last) > MEMORY {
@@ -91,13 +114,23 @@ impl Throttle {
             counted.count = counted.count.saturating_add(1);
             counted.last = now;
             failures.insert(subject.clone(), counted);
+            failed.wait = failed.wait.max(counted.free_at(subject).since(now));
+            if !matches!(subject, Subject::Address(_)) {
+                failed.count = counted.count;
+            }
         }
+        failed
+    }
+
+    /// Whether a failed try is to be written down, and how many were not since the last that was.
+    pub fn note(&self, failed: Failed, now: Timestamp) -> Option<u64> {
+        self.noted.admit(failed.count, now)
     }
 
     /// Forgets what an account did wrong. An address stays counted: who has an account of their own
     /// would guess at others' for free.
     pub fn succeeded(&self, tries: &Tries) {
-        let mut failures = self.0.lock();
+        let mut failures = self.failures.lock();
         for subject in &tries.0 {
             if !matches!(subject, Subject::Address(_)) {
                 failures.remove(subject);

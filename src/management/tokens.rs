@@ -83,17 +83,28 @@ impl Management {
 
     async fn make_token(
         &self,
-        mut faults: Faults,
+        faults: Faults,
         place: Option<(OrganisationId, Role)>,
         wish: TokenWish,
         act: &Act,
     ) -> Result<Made<MadeToken>, Problem> {
-        if let Some(id) = self.made_before(act).await? {
+        let find = |id| async move {
             let token = tokens::find(&self.db, TokenId(id)).await?;
             let token = token.ok_or(Problem::NotFound)?;
             let secret = None;
-            return Ok(Made::before(MadeToken { token, secret }));
-        }
+            Ok(MadeToken { token, secret })
+        };
+        let make = self.make_new_token(faults, place, wish, act);
+        self.once(act, find, make).await
+    }
+
+    async fn make_new_token(
+        &self,
+        mut faults: Faults,
+        place: Option<(OrganisationId, Role)>,
+        wish: TokenWish,
+        act: &Act,
+    ) -> Result<MadeToken, Problem> {
         let name = faults.required_name("name", wish.name.as_deref());
         if let Some(rule) = self.broken_expiry(wish.expires_at, act).await? {
             faults.add("expires_at", rule);
@@ -109,7 +120,7 @@ impl Management {
         };
         let token = tokens::create(&self.db, new, act).await?;
         let secret = Some(secret);
-        Ok(Made::now(MadeToken { token, secret }))
+        Ok(MadeToken { token, secret })
     }
 
     async fn broken_expiry(

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::{Access, Faults, Management, Problem};
 use crate::domain::price::format_usd;
-use crate::domain::quota::Period;
 use crate::domain::tenant::{KeyId, ProjectId};
 use crate::domain::time::Timestamp;
 use crate::store::usage::{self, Group, Of, UsageQuery, UsageRow};
 
-const DAY: Duration = Duration::from_hours(24);
+mod pieces;
+
+pub use pieces::UsagePieces;
 
 /// Reports go back so far unless something else is asked for.
 const USUAL: Duration = Duration::from_hours(24 * 30);
@@ -110,15 +111,6 @@ pub struct Totals {
     pub cost_usd: String,
 }
 
-/// A report that is read piece by piece.
-#[derive(Clone, Debug)]
-pub struct UsagePieces {
-    query: UsageQuery,
-    from: Timestamp,
-    to: Timestamp,
-    next: Option<Timestamp>,
-}
-
 /// The columns of sums by `by`.
 pub fn columns(by: &[Group]) -> Vec<&'static str> {
     let groups = by.iter().flat_map(|group| names(*group));
@@ -153,15 +145,13 @@ impl Management {
         access: &Access,
         search: UsageSearch,
     ) -> Result<UsageReport, Problem> {
-        let UsagePieces {
-            query, from, to, ..
-        } = self.usage_pieces(access, search).await?;
+        let (query, from, to) = self.usage_query(access, search).await?;
         let (db, organisation) = (&self.db, access.organisation());
         let earlier = UsageQuery {
             from: Some(from.minus(to.since(from))),
             to: Some(from),
-            by: Vec::new(),
             of: query.of,
+            ..UsageQuery::default()
         };
         let rows = usage::usage(db, organisation, query).await?;
         let mut faults = Faults::default();
@@ -182,12 +172,12 @@ impl Management {
         })
     }
 
-    /// The same sums, to be read by [`Management::next_usage`].
-    pub async fn usage_pieces(
+    /// What is asked for, and from when to when.
+    async fn usage_query(
         &self,
         access: &Access,
         search: UsageSearch,
-    ) -> Result<UsagePieces, Problem> {
+    ) -> Result<(UsageQuery, Timestamp, Timestamp), Problem> {
         let of = match search.key {
             Some(key) => Of::Key(self.find_key(access, key).await?.id),
             None => access.own_only().map_or(Of::All, Of::Owner),
@@ -198,40 +188,9 @@ impl Management {
             to: Some(to),
             by: search.by,
             of,
+            ..UsageQuery::default()
         };
-        let next = Some(from);
-        Ok(UsagePieces {
-            query,
-            from,
-            to,
-            next,
-        })
-    }
-
-    /// The next sums, in their order; `None` after the last. Those of days and hours come day by day.
-    pub async fn next_usage(
-        &self,
-        access: &Access,
-        pieces: &mut UsagePieces,
-    ) -> Result<Option<Vec<UsageView>>, Problem> {
-        let Some(from) = pieces.next.filter(|from| *from < pieces.to) else {
-            return Ok(None);
-        };
-        let by = &pieces.query.by;
-        let by_time = by.contains(&Group::Day) || by.contains(&Group::Hour);
-        let end = if by_time {
-            Period::Day.start(from).plus(DAY).min(pieces.to)
-        } else {
-            pieces.to
-        };
-        pieces.next = Some(end);
-        let query = UsageQuery {
-            from: Some(from),
-            to: Some(end),
-            ..pieces.query.clone()
-        };
-        let rows = usage::usage(&self.db, access.organisation(), query).await?;
-        Ok(Some(rows.into_iter().map(UsageView::from).collect()))
+        Ok((query, from, to))
     }
 
     /// From when to when, in whole hours at the beginning.

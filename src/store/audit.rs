@@ -18,11 +18,13 @@ const INSERT: &str = "INSERT INTO audit (id, at, organisation_id, author_kind, a
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 const SELECT: &str = "SELECT id, at, author_kind, author_id, author_name, action, subject_kind,
         subject_id, subject_name, before_change, after_change, address, request_id
-    FROM audit WHERE organisation_id = ";
+    FROM audit WHERE ";
+/// As the index says it: what concerns no organisation, and organisations as wholes.
+const OF_INSTALLATION: &str = "(organisation_id IS NULL OR subject_kind = 'organisation')";
 
 pub(super) const STATEMENTS: &[&str] = &[INSERT];
 
-/// Which changes of an organisation; all unless it says otherwise.
+/// Which changes; all unless it says otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct AuditQuery {
     /// Only those of this action, such as `key.update`.
@@ -41,7 +43,7 @@ pub(super) struct Entry<'a> {
     pub organisation: Option<OrganisationId>,
     /// What was done, such as `key.update`.
     pub action: &'static str,
-    /// What it was done to: its kind is the action's first word.
+    /// What it was done to: its kind is the action's first word. Nil for what is not there.
     pub subject: Uuid,
     /// What people call that.
     pub name: &'a str,
@@ -58,7 +60,7 @@ pub struct AuditRow {
     pub id: Uuid,
     /// When.
     pub at: Timestamp,
-    /// `user`, `token`, `command_line` or `bearer`.
+    /// `user`, `token`, `command_line`, `bearer` or `stranger`.
     pub author_kind: String,
     /// Which user or token.
     pub author_id: Option<Uuid>,
@@ -84,16 +86,21 @@ pub struct AuditRow {
     pub request_id: Option<Uuid>,
 }
 
-/// An organisation's changes that `query` means, newest first, at most `limit`.
+/// The changes of an organisation, or of the installation, that `query` means, newest first, at most
+/// `limit`.
 pub async fn list(
     db: &Db,
-    organisation: OrganisationId,
+    organisation: impl Into<Option<OrganisationId>>,
     query: &AuditQuery,
     limit: i64,
 ) -> Result<Vec<AuditRow>, StoreError> {
+    let organisation = organisation.into();
     Ok(with_pool!(db, |pool| {
         let mut sql = QueryBuilder::new(SELECT);
-        sql.push_bind(organisation);
+        match organisation {
+            Some(organisation) => sql.push("organisation_id = ").push_bind(organisation),
+            None => sql.push(OF_INSTALLATION),
+        };
         if let Some(action) = &query.action {
             sql.push(" AND action = ").push_bind(action.clone());
         }
@@ -119,7 +126,8 @@ pub(super) async fn append(tx: &mut Tx, act: &Act, entry: Entry<'_>) -> Result<(
         let insert = sqlx::query(INSERT).bind(Uuid::now_v7()).bind(act.at);
         let insert = insert.bind(entry.organisation).bind(act.author.kind());
         let insert = insert.bind(act.author.id()).bind(act.author.name());
-        let insert = insert.bind(entry.action).bind(kind).bind(entry.subject);
+        let subject = Some(entry.subject).filter(|id| !id.is_nil());
+        let insert = insert.bind(entry.action).bind(kind).bind(subject);
         let insert = insert.bind(entry.name).bind(before.map(Json));
         let insert = insert.bind(after.map(Json));
         let insert = insert.bind(act.address.map(|address| address.to_string()));

@@ -40,7 +40,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     OPEN,
     ADJUST,
     SET_AMOUNT,
-    uses::USES,
     rollups::OF_ORGANISATION,
     rollups::OF_PROJECT,
     rollups::OF_KEY,

@@ -31,6 +31,9 @@ pub enum StoreError {
         /// Why not.
         what: &'static str,
     },
+    /// Something was made under the same idempotency key at this moment.
+    #[error("something was made under this idempotency key meanwhile")]
+    MadeMeanwhile,
     /// The row is not what whoever asked had read: someone changed it meanwhile.
     #[error("someone else changed this meanwhile; read it again")]
     VersionConflict,
@@ -66,14 +69,13 @@ pub enum StoreError {
 pub struct Cause(String);
 
 /// What a unique constraint of a table protects; both engines name the table in their message.
-const CONFLICTS: [(&str, &str); 7] = [
+const CONFLICTS: [(&str, &str); 6] = [
     ("organisations", "an organisation with this name exists"),
     ("projects", "a project with this name exists"),
     ("key_secrets", "this secret exists"),
     ("budgets", "this budget exists"),
     ("users", "a user with this e-mail address exists"),
     ("memberships", "this person is a member already"),
-    ("idempotency", "this idempotency key was used"),
 ];
 
 /// Postgres classes and codes that a later attempt may not meet again: connection, resources,
@@ -181,6 +183,9 @@ impl From<MigrateError> for StoreError {
 
 fn of_database(error: &dyn DatabaseError) -> StoreError {
     if error.is_unique_violation() {
+        if error.message().contains("idempotency") {
+            return StoreError::MadeMeanwhile;
+        }
         let what = CONFLICTS
             .iter()
             .find(|(table, _)| error.message().contains(table));

@@ -44,7 +44,7 @@ pub async fn find(
 }
 
 /// Writes down that `act` makes `subject` under the name that it was asked with, if there is one.
-/// Fails with a conflict if something was made under it meanwhile.
+/// Waits for whoever makes something under it at this moment, and fails if they did.
 pub(super) async fn note(tx: &mut Tx, act: &Act, subject: Uuid) -> Result<(), StoreError> {
     let (Some(once), Some(author)) = (&act.once, act.author.id()) else {
         return Ok(());

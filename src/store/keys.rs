@@ -48,7 +48,7 @@ mod standing;
 pub mod uses;
 
 pub use bulk::{Outcome, bulk};
-pub use course::{counts, requests_by_day};
+pub use course::{counts, counts_of, ids_behind, requests_by_day};
 pub use create::create;
 pub use edit::{delete, rotate, update};
 pub use leak::revoke_leaked;
@@ -76,6 +76,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     uses::INSERT,
     uses::DUE,
     course::COUNTS,
+    course::IDS,
     BY_ID,
     IN_ORGANISATION,
     ALL,

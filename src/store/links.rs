@@ -2,11 +2,14 @@
 
 use serde_json::json;
 
+use super::changes::ChangeKind;
 use super::transaction::{Tx, retried};
-use super::users::{self, NewUser, User};
-use super::{Db, StoreError, audit, known_addresses};
-use crate::domain::audit::Act;
+use super::users::{self, NewUser, Status, User};
+use super::{Db, StoreError, audit, changes, known_addresses, memberships, organisations};
+use crate::domain::audit::{Act, Author};
 use crate::domain::key::SecretHash;
+use crate::domain::limits::Limits;
+use crate::domain::role::Role;
 use crate::domain::tenant::UserId;
 use crate::domain::time::Timestamp;
 
@@ -109,21 +112,24 @@ pub async fn reset(
     tx.commit().await
 }
 
-/// Uses a set-up link up: makes the first user. Where there is one already, no such link works.
+/// Uses a set-up link up: makes the first user and, under its name, an organisation that is theirs.
+/// Where there is a user already, no such link works.
 pub async fn set_up(
     db: &Db,
     hash: SecretHash,
     first: NewUser<'_>,
+    organisation: Option<&str>,
     act: impl Into<Act>,
 ) -> Result<User, StoreError> {
     let act = act.into();
-    retried(|| try_set_up(db, hash, &first, &act)).await
+    retried(|| try_set_up(db, hash, &first, organisation, &act)).await
 }
 
 async fn try_set_up(
     db: &Db,
     hash: SecretHash,
     first: &NewUser<'_>,
+    organisation: Option<&str>,
     act: &Act,
 ) -> Result<User, StoreError> {
     let mut tx = db.begin().await?;
@@ -138,8 +144,25 @@ async fn try_set_up(
     }
     let id = users::insert(&mut tx, first, act).await?;
     let user = users::get(&mut tx, id).await?;
+    if let Some(name) = organisation {
+        found(&mut tx, name, &user, act).await?;
+    }
     tx.commit().await?;
     Ok(user)
+}
+
+/// Makes an organisation that is the first user's, as their change.
+async fn found(tx: &mut Tx, name: &str, user: &User, act: &Act) -> Result<(), StoreError> {
+    let act = Act {
+        author: Author::User {
+            id: user.id,
+            email: user.email.clone(),
+        },
+        ..act.clone()
+    };
+    let founded = organisations::insert(tx, name, &Limits::default(), &act).await?;
+    memberships::insert(tx, founded.id, user, Role::Owner, &act).await?;
+    changes::append(tx, ChangeKind::Organisation, founded.id.0, act.at).await
 }
 
 /// Uses a link up; whose it was. None if there is no such link any more.
@@ -163,7 +186,12 @@ async fn take_of_user(
 ) -> Result<User, StoreError> {
     let taken = take(tx, hash, purpose, now).await?;
     let user = taken.flatten().ok_or(StoreError::NotFound)?;
-    users::get(tx, user).await
+    let user = users::get(tx, user).await?;
+    // One that was made after its user was shut out.
+    if user.status() == Status::Disabled {
+        return Err(StoreError::NotFound);
+    }
+    Ok(user)
 }
 
 /// Ends all links of a user.

@@ -4,19 +4,22 @@
 use serde_json::json;
 use sqlx::FromRow;
 
-use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
 use super::users::{self, User};
-use super::{Db, StoreError, audit, keys, sessions};
+use super::{Db, StoreError, audit};
 use crate::domain::audit::Act;
 use crate::domain::role::Role;
 use crate::domain::tenant::{OrganisationId, UserId};
 use crate::domain::time::Timestamp;
 
+mod edit;
+
+pub use edit::{By, remove, set_role};
+
 macro_rules! members {
     ($rest:literal) => {
         concat!(
-            "SELECT m.user_id, u.email, u.name, m.role, m.created_at
+            "SELECT m.user_id, u.email, u.name, m.role, m.version, m.created_at
              FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.organisation_id = $1 ",
             $rest
         )
@@ -32,9 +35,6 @@ const ONE: &str = members!("AND m.user_id = $2");
 const LOCK: &str = "UPDATE organisations SET updated_at = $2 WHERE id = $1 AND deleted_at IS NULL";
 const INSERT: &str = "INSERT INTO memberships (organisation_id, user_id, role, created_at)
     VALUES ($1, $2, $3, $4)";
-const SET_ROLE: &str =
-    "UPDATE memberships SET role = $3 WHERE organisation_id = $1 AND user_id = $2";
-const REMOVE: &str = "DELETE FROM memberships WHERE organisation_id = $1 AND user_id = $2";
 const OWNERS: &str =
     "SELECT COUNT(*) FROM memberships WHERE organisation_id = $1 AND role = 'owner'";
 const KNOWN_TO: &str = "SELECT u.id FROM users u WHERE u.email = $2 AND (
@@ -44,7 +44,16 @@ const KNOWN_TO: &str = "SELECT u.id FROM users u WHERE u.email = $2 AND (
         WHERE theirs.user_id = u.id AND mine.user_id = $1 AND mine.role IN ('admin', 'owner')))";
 
 pub(super) const STATEMENTS: &[&str] = &[
-    OF_USER, ROLE, ALL, ONE, KNOWN_TO, LOCK, INSERT, SET_ROLE, REMOVE, OWNERS,
+    OF_USER,
+    ROLE,
+    ALL,
+    ONE,
+    KNOWN_TO,
+    LOCK,
+    INSERT,
+    OWNERS,
+    edit::SET_ROLE,
+    edit::REMOVE,
 ];
 
 /// An organisation that someone belongs to.
@@ -69,6 +78,8 @@ pub struct Member {
     pub name: String,
     /// As what.
     pub role: Role,
+    /// Grows with every change of the role.
+    pub version: i64,
     /// When they joined.
     pub created_at: Timestamp,
 }
@@ -134,78 +145,6 @@ pub async fn add(
     Ok(member)
 }
 
-/// Gives a member another role, as far as one who is `by` grants that. Their sessions end.
-pub async fn set_role(
-    db: &Db,
-    organisation: OrganisationId,
-    user: UserId,
-    role: Role,
-    by: Role,
-    act: impl Into<Act>,
-) -> Result<Member, StoreError> {
-    let act = act.into();
-    let mut tx = db.begin().await?;
-    lock(&mut tx, organisation, act.at).await?;
-    let old = get(&mut tx, organisation, user).await?;
-    may_change(&mut tx, organisation, &old, Some(role), by).await?;
-    if old.role == role {
-        return Ok(old);
-    }
-    with_tx!(&mut tx, |c| {
-        let set = sqlx::query(SET_ROLE).bind(organisation).bind(user);
-        set.bind(role).execute(c).await.map(|_| ())
-    })?;
-    sessions::end_all(&mut tx, user).await?;
-    let roles = (Some(old.role), Some(role));
-    note(
-        &mut tx,
-        organisation,
-        (user, &old.email),
-        "member.update",
-        roles,
-        &act,
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(Member { role, ..old })
-}
-
-/// Ends a membership, as far as one who is `by` may. The member's keys in this organisation are
-/// disabled and their sessions end.
-pub async fn remove(
-    db: &Db,
-    organisation: OrganisationId,
-    user: UserId,
-    by: Role,
-    act: impl Into<Act>,
-) -> Result<(), StoreError> {
-    let act = act.into();
-    let mut tx = db.begin().await?;
-    lock(&mut tx, organisation, act.at).await?;
-    let old = get(&mut tx, organisation, user).await?;
-    may_change(&mut tx, organisation, &old, None, by).await?;
-    with_tx!(&mut tx, |c| {
-        let remove = sqlx::query(REMOVE).bind(organisation).bind(user);
-        remove.execute(c).await.map(|_| ())
-    })?;
-    let disabled = keys::disable_of(&mut tx, organisation, user.0, &act).await?;
-    sessions::end_all(&mut tx, user).await?;
-    let roles = (Some(old.role), None);
-    note(
-        &mut tx,
-        organisation,
-        (user, &old.email),
-        "member.remove",
-        roles,
-        &act,
-    )
-    .await?;
-    for key in disabled {
-        changes::append(&mut tx, ChangeKind::Key, key.0, act.at).await?;
-    }
-    tx.commit().await
-}
-
 /// Takes the write lock of an organisation that is there.
 pub(super) async fn lock(
     tx: &mut Tx,
@@ -257,32 +196,6 @@ async fn get(
         let one = sqlx::query_as(ONE).bind(organisation).bind(user);
         one.fetch_one(c).await
     })?)
-}
-
-/// Whether one who is `by` may make `old` a `new`, or nothing.
-async fn may_change(
-    tx: &mut Tx,
-    organisation: OrganisationId,
-    old: &Member,
-    new: Option<Role>,
-    by: Role,
-) -> Result<(), StoreError> {
-    if !by.grants(old.role) || new.is_some_and(|new| !by.grants(new)) {
-        let what = "only owners make owners or change them";
-        return Err(StoreError::Forbidden { what });
-    }
-    if old.role != Role::Owner || new == Some(Role::Owner) {
-        return Ok(());
-    }
-    let owners: i64 = with_tx!(tx, |c| {
-        let owners = sqlx::query_scalar(OWNERS).bind(organisation);
-        owners.fetch_one(c).await
-    })?;
-    if owners < 2 {
-        let what = "the last owner stays; make somebody else an owner first";
-        return Err(StoreError::Conflict { what });
-    }
-    Ok(())
 }
 
 async fn note(

@@ -42,6 +42,11 @@ const POSTGRES: &[Step] = &[
         "add charges of leases",
         include_str!("../../migrations/postgres/0005_add_charges_of_leases.sql"),
     ),
+    (
+        6,
+        "add sums and states",
+        include_str!("../../migrations/postgres/0006_add_sums_and_states.sql"),
+    ),
 ];
 
 const SQLITE: &[Step] = &[
@@ -69,6 +74,11 @@ const SQLITE: &[Step] = &[
         5,
         "add charges of leases",
         include_str!("../../migrations/sqlite/0005_add_charges_of_leases.sql"),
+    ),
+    (
+        6,
+        "add sums and states",
+        include_str!("../../migrations/sqlite/0006_add_sums_and_states.sql"),
     ),
 ];
 

@@ -82,20 +82,33 @@ pub async fn create(
     limits: &Limits,
     act: impl Into<Act>,
 ) -> Result<Organisation, StoreError> {
-    let (id, act) = (OrganisationId::new(), act.into());
-    let now = act.at;
+    let act = act.into();
     let mut tx = db.begin().await?;
-    idempotency::note(&mut tx, &act, id.0).await?;
-    with_tx!(&mut tx, |c| {
+    let organisation = insert(&mut tx, name, limits, &act).await?;
+    changes::append(&mut tx, ChangeKind::Organisation, organisation.id.0, act.at).await?;
+    tx.commit().await?;
+    Ok(organisation)
+}
+
+/// The same as part of more; what changed is the transaction's to append at its end.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    name: &str,
+    limits: &Limits,
+    act: &Act,
+) -> Result<Organisation, StoreError> {
+    let id = OrganisationId::new();
+    idempotency::note(tx, act, id.0).await?;
+    with_tx!(&mut *tx, |c| {
         let insert = sqlx::query(INSERT).bind(id).bind(name);
         let insert = insert
             .bind(OrganisationStatus::Active)
             .bind(Json(limits))
-            .bind(now);
+            .bind(act.at);
         insert.execute(c).await.map(|_| ())
     })?;
-    projects::insert_default(&mut tx, id, now).await?;
-    finish(tx, id, "organisation.create", None, &act).await
+    projects::insert_default(tx, id, act.at).await?;
+    note(tx, id, "organisation.create", None, act).await
 }
 
 /// The organisation with this id.
@@ -158,7 +171,10 @@ pub async fn update(
             .bind(models.map(Json));
         update.execute(c).await.map(|_| ())
     })?;
-    finish(tx, id, "organisation.update", before, &act).await
+    let organisation = note(&mut tx, id, "organisation.update", before, &act).await?;
+    changes::append(&mut tx, ChangeKind::Organisation, id.0, act.at).await?;
+    tx.commit().await?;
+    Ok(organisation)
 }
 
 /// The organisation, which nobody else changes until the transaction ends; only if it still has this
@@ -187,14 +203,15 @@ async fn get(tx: &mut Tx, id: OrganisationId) -> Result<Organisation, StoreError
         .await)?)
 }
 
-async fn finish(
-    mut tx: Tx,
+/// Writes a change down; how the organisation is then.
+async fn note(
+    tx: &mut Tx,
     id: OrganisationId,
     action: &'static str,
     before: Option<Value>,
     act: &Act,
 ) -> Result<Organisation, StoreError> {
-    let organisation = get(&mut tx, id).await?;
+    let organisation = get(tx, id).await?;
     let entry = audit::Entry {
         organisation: Some(id),
         action,
@@ -203,8 +220,6 @@ async fn finish(
         before,
         after: audit::image(&organisation),
     };
-    audit::append(&mut tx, act, entry).await?;
-    changes::append(&mut tx, ChangeKind::Organisation, id.0, act.at).await?;
-    tx.commit().await?;
+    audit::append(tx, act, entry).await?;
     Ok(organisation)
 }

@@ -9,11 +9,15 @@ use uuid::Uuid;
 
 use super::changes::{self, ChangeKind};
 use super::transaction::Tx;
-use super::{Db, StoreError, audit, budgets, idempotency};
+use super::{Db, StoreError, audit, idempotency};
 use crate::domain::audit::Act;
 use crate::domain::limits::{Limits, LimitsPatch};
-use crate::domain::tenant::{OrganisationId, ProjectId, ScopeId};
+use crate::domain::tenant::{OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
+
+mod edit;
+
+pub use edit::{delete, update};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -30,11 +34,6 @@ const INSERT: &str = "INSERT INTO projects
     VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
 const LOCK: &str = "UPDATE projects SET updated_at = $3
     WHERE organisation_id = $1 AND id = $2 AND deleted_at IS NULL";
-const UPDATE: &str = "UPDATE projects SET name = $3, limits = $4, models = $5,
-    version = version + 1
-    WHERE organisation_id = $1 AND id = $2";
-const DELETE: &str = "UPDATE projects SET deleted_at = $3 WHERE organisation_id = $1 AND id = $2";
-const HAS_KEYS: &str = "SELECT COUNT(*) > 0 FROM keys WHERE project_id = $1 AND deleted_at IS NULL";
 const BY_ID: &str = select!("AND id = $2");
 const BY_NAME: &str = select!("AND name = $2");
 const DEFAULT: &str = select!("AND is_default");
@@ -45,9 +44,9 @@ const ORGANISATION: &str =
 pub(super) const STATEMENTS: &[&str] = &[
     INSERT,
     LOCK,
-    UPDATE,
-    DELETE,
-    HAS_KEYS,
+    edit::UPDATE,
+    edit::DELETE,
+    edit::HAS_KEYS,
     BY_ID,
     BY_NAME,
     DEFAULT,
@@ -174,79 +173,6 @@ pub async fn list(db: &Db, organisation: OrganisationId) -> Result<Vec<Project>,
     Ok(with_pool!(db, |pool| {
         sqlx::query_as(ALL).bind(organisation).fetch_all(pool).await
     })?)
-}
-
-/// Applies `patch`.
-pub async fn update(
-    db: &Db,
-    organisation: OrganisationId,
-    id: ProjectId,
-    patch: ProjectPatch,
-    act: impl Into<Act>,
-) -> Result<Project, StoreError> {
-    let act = act.into();
-    let now = act.at;
-    let mut tx = db.begin().await?;
-    let old = lock(&mut tx, organisation, id, now).await?;
-    if patch.version.is_some_and(|version| version != old.version) {
-        return Err(StoreError::VersionConflict);
-    }
-    let before = audit::image(&old);
-    let limits = patch.limits.map(|change| change.apply(&old.limits));
-    let limits = limits.transpose()?;
-    if let Some(limits) = &limits {
-        budgets::set_amounts(&mut tx, ScopeId::Project(id), limits, now).await?;
-    }
-    let name = patch.name.unwrap_or(old.name);
-    let limits = limits.unwrap_or(old.limits);
-    let models = patch.models.unwrap_or(old.models);
-    with_tx!(&mut tx, |c| {
-        let update = sqlx::query(UPDATE).bind(organisation).bind(id).bind(name);
-        let update = update.bind(Json(limits)).bind(models.map(Json));
-        update.execute(c).await.map(|_| ())
-    })?;
-    finish(tx, organisation, id, "project.update", before, &act).await
-}
-
-/// Deletes a project that has no keys left.
-pub async fn delete(
-    db: &Db,
-    organisation: OrganisationId,
-    id: ProjectId,
-    act: impl Into<Act>,
-) -> Result<(), StoreError> {
-    let act = act.into();
-    let now = act.at;
-    let mut tx = db.begin().await?;
-    // With the row locked, no key can enter the project unseen.
-    let project = lock(&mut tx, organisation, id, now).await?;
-    if project.is_default {
-        let what = "the default project cannot be deleted";
-        return Err(StoreError::Conflict { what });
-    }
-    if with_tx!(&mut tx, |c| sqlx::query_scalar(HAS_KEYS)
-        .bind(id)
-        .fetch_one(c)
-        .await)?
-    {
-        let what = "the project still has keys; delete or move them first";
-        return Err(StoreError::Conflict { what });
-    }
-    with_tx!(&mut tx, |c| {
-        let delete = sqlx::query(DELETE).bind(organisation).bind(id).bind(now);
-        delete.execute(c).await.map(|_| ())
-    })?;
-    let entry = audit::Entry {
-        organisation: Some(organisation),
-        action: "project.delete",
-        subject: id.0,
-        name: &project.name,
-        before: audit::image(&project),
-        after: None,
-    };
-    audit::append(&mut tx, &act, entry).await?;
-    changes::append(&mut tx, ChangeKind::Project, id.0, now).await?;
-    tx.commit().await
 }
 
 pub(super) async fn insert_default(

@@ -1,4 +1,5 @@
-//! Usage by the hour: what pages and reports read, and what a new budget row opens with.
+//! Usage by the hour: what pages and reports read, and what a new budget row opens with. It is summed
+//! twice, by key and by project: sums of a whole organisation would read the hours of all its keys.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,39 +21,65 @@ pub(super) use names::ModelNames;
 pub(super) const HOUR: i64 = 3_600_000_000;
 
 macro_rules! sums {
-    ($scope:literal) => {
+    ($table:literal, $scope:literal) => {
         concat!(
             "SELECT CAST(COALESCE(SUM(total_tokens), 0) AS BIGINT),
                  CAST(COALESCE(SUM(requests), 0) AS BIGINT),
                  CAST(COALESCE(SUM(cost_nano), 0) AS BIGINT)
-             FROM rollups_hourly WHERE hour >= $2 AND hour < $3 AND ",
+             FROM ",
+            $table,
+            " WHERE hour >= $2 AND hour < $3 AND ",
             $scope,
             " = $1"
         )
     };
 }
 
-pub(super) const OF_ORGANISATION: &str = sums!("organisation_id");
-pub(super) const OF_PROJECT: &str = sums!("project_id");
-pub(super) const OF_KEY: &str = sums!("key_id");
+pub(super) const OF_ORGANISATION: &str = sums!("rollups_of_projects", "organisation_id");
+pub(super) const OF_PROJECT: &str = sums!("rollups_of_projects", "project_id");
+pub(super) const OF_KEY: &str = sums!("rollups_hourly", "key_id");
 
-static ADD: Listing = Listing::insert(
-    "INSERT INTO rollups_hourly
-    (organisation_id, hour, project_id, key_id, model, requests, errors, input_tokens,
-    output_tokens, total_tokens, estimated_tokens, interrupted_tokens, cost_nano)",
-    13,
-    " ON CONFLICT (organisation_id, hour, project_id, key_id, model)
-    DO UPDATE SET requests = rollups_hourly.requests + excluded.requests,
-        errors = rollups_hourly.errors + excluded.errors,
-        input_tokens = rollups_hourly.input_tokens + excluded.input_tokens,
-        output_tokens = rollups_hourly.output_tokens + excluded.output_tokens,
-        total_tokens = rollups_hourly.total_tokens + excluded.total_tokens,
-        estimated_tokens = rollups_hourly.estimated_tokens + excluded.estimated_tokens,
-        interrupted_tokens = rollups_hourly.interrupted_tokens + excluded.interrupted_tokens,
-        cost_nano = rollups_hourly.cost_nano + excluded.cost_nano",
+/// Adds rows to a table whose primary key is `$name`, of `$columns` columns in all.
+macro_rules! add_to {
+    ($table:literal, $name:literal, $columns:literal) => {
+        Listing::insert(
+            concat!(
+                "INSERT INTO ",
+                $table,
+                " (",
+                $name,
+                ", requests, errors, input_tokens, output_tokens, total_tokens, estimated_tokens,
+                interrupted_tokens, cost_nano)"
+            ),
+            $columns,
+            concat!(
+                " ON CONFLICT (",
+                $name,
+                ") DO UPDATE SET requests = t.requests + excluded.requests,
+                errors = t.errors + excluded.errors,
+                input_tokens = t.input_tokens + excluded.input_tokens,
+                output_tokens = t.output_tokens + excluded.output_tokens,
+                total_tokens = t.total_tokens + excluded.total_tokens,
+                estimated_tokens = t.estimated_tokens + excluded.estimated_tokens,
+                interrupted_tokens = t.interrupted_tokens + excluded.interrupted_tokens,
+                cost_nano = t.cost_nano + excluded.cost_nano"
+            ),
+        )
+    };
+}
+
+static ADD: Listing = add_to!(
+    "rollups_hourly AS t",
+    "organisation_id, hour, project_id, key_id, model",
+    13
+);
+static ADD_TO_PROJECTS: Listing = add_to!(
+    "rollups_of_projects AS t",
+    "organisation_id, hour, project_id, model",
+    12
 );
 
-/// The name of a rollup row, in the order that transactions lock them.
+/// The name of a row by key, in the order that transactions lock them.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Name<'a> {
     organisation: OrganisationId,
@@ -61,6 +88,9 @@ struct Name<'a> {
     key: KeyId,
     model: Cow<'a, str>,
 }
+
+/// The name of a row by project, likewise.
+type NameOfProject<'a> = (OrganisationId, Timestamp, ProjectId, &'a str);
 
 /// Its numbers, in the order of the columns.
 #[derive(Default)]
@@ -108,10 +138,27 @@ pub(super) async fn add(
         rows.entry(name).or_default().merge(&part);
     }
     let rows: Vec<_> = rows.into_iter().collect();
-    write_rows!(tx, ADD, &rows, |add, (name, sums)| {
+    write_rows!(&mut *tx, ADD, &rows, |add, (name, sums)| {
         add.bind(name.organisation).bind(name.hour);
         add.bind(name.project).bind(name.key);
         add.bind(name.model.as_ref());
+        for sum in sums.0 {
+            add.bind(sum);
+        }
+    });
+    add_to_projects(tx, &rows).await
+}
+
+/// Last of all, because everybody who books for the same organisation waits for these rows.
+async fn add_to_projects(tx: &mut Tx, rows: &[(Name<'_>, Sums)]) -> Result<(), StoreError> {
+    let mut sums: BTreeMap<NameOfProject<'_>, Sums> = BTreeMap::new();
+    for (name, part) in rows {
+        let name = (name.organisation, name.hour, name.project, &*name.model);
+        sums.entry(name).or_default().merge(part);
+    }
+    let rows: Vec<_> = sums.into_iter().collect();
+    write_rows!(tx, ADD_TO_PROJECTS, &rows, |add, (name, sums)| {
+        add.bind(name.0).bind(name.1).bind(name.2).bind(name.3);
         for sum in sums.0 {
             add.bind(sum);
         }

@@ -7,7 +7,8 @@ use sqlx::FromRow;
 
 use super::transaction::Tx;
 use super::users::{self, User};
-use super::{Db, StoreError, known_addresses};
+use super::{Db, StoreError, known_addresses, sign_ins};
+use crate::domain::audit::Act;
 use crate::domain::key::SecretHash;
 use crate::domain::tenant::{SessionId, UserId};
 use crate::domain::time::Timestamp;
@@ -119,17 +120,31 @@ pub async fn end_every(db: &Db, user: UserId) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-/// Begins a session. It counts as proof that the user is at home at its address.
-pub async fn begin(db: &Db, new: NewSession<'_>, now: Timestamp) -> Result<SessionId, StoreError> {
+/// Begins a session. It counts as proof that the user is at home at its address. Of the sign-ins of one
+/// user from one address the audit log has one a minute: whoever repeats them does not fill it.
+pub async fn begin(
+    db: &Db,
+    new: NewSession<'_>,
+    act: impl Into<Act>,
+) -> Result<SessionId, StoreError> {
+    let (act, user) = (act.into(), new.user);
     let mut tx = db.begin().await?;
     // A password that is changed at this moment begins no session any more.
-    users::lock(&mut tx, new.user, now).await?;
-    if let Some(address) = new.address {
-        known_addresses::note(&mut tx, new.user.id, address, now).await?;
+    users::lock(&mut tx, user, act.at).await?;
+    let seen = match new.address {
+        Some(address) => known_addresses::note(&mut tx, user.id, address, act.at).await?,
+        None => None,
+    };
+    let id = insert(&mut tx, new, act.at).await?;
+    if seen.map(minute) != Some(minute(act.at)) {
+        sign_ins::note(&mut tx, user, id, &act).await?;
     }
-    let id = insert(&mut tx, new, now).await?;
     tx.commit().await?;
     Ok(id)
+}
+
+fn minute(at: Timestamp) -> i64 {
+    at.0.div_euclid(60_000_000)
 }
 
 async fn insert(tx: &mut Tx, new: NewSession<'_>, now: Timestamp) -> Result<SessionId, StoreError> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
 
 use super::{Db, StoreError, rollups};
@@ -13,41 +13,20 @@ use crate::domain::tenant::{KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 
 mod calls;
+mod totals;
 
 pub use super::rollups::hour;
 pub use calls::{CallMark, CallRow, CallsQuery, calls, calls_page, for_each_call};
+pub use totals::{Total, totals};
 
-/// The columns that are not asked for are NULL and so fall into one group.
-macro_rules! sums {
-    ($whose:literal) => {
-        concat!(
-            "SELECT u.*, k.name AS key_name FROM (
-                SELECT CASE WHEN $4 THEN hour END AS hour, CASE WHEN $5 THEN key_id END AS key_id,
-                    CASE WHEN $6 THEN model END AS model,
-                    CASE WHEN $7 THEN project_id END AS project_id,
-                    CAST(SUM(requests) AS BIGINT) AS requests,
-                    CAST(SUM(errors) AS BIGINT) AS errors,
-                    CAST(SUM(input_tokens) AS BIGINT) AS input_tokens,
-                    CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
-                    CAST(SUM(total_tokens) AS BIGINT) AS total_tokens,
-                    CAST(SUM(estimated_tokens) AS BIGINT) AS estimated_tokens,
-                    CAST(SUM(interrupted_tokens) AS BIGINT) AS interrupted_tokens,
-                    CAST(SUM(cost_nano) AS BIGINT) AS cost_nano
-                FROM rollups_hourly
-                WHERE organisation_id = $1 AND hour >= $2 AND hour < $3",
-            $whose,
-            "   GROUP BY 1, 2, 3, 4
-            ) AS u LEFT JOIN keys k ON k.id = u.key_id AND k.organisation_id = $1"
-        )
-    };
-}
-
-const SUMS: &str = sums!("");
-const SUMS_OF_KEY: &str = sums!(" AND key_id = $8");
-const SUMS_OF_OWNER: &str =
-    sums!(" AND key_id IN (SELECT id FROM keys WHERE organisation_id = $1 AND owner_id = $8)");
-
-pub(super) const STATEMENTS: &[&str] = &[SUMS, SUMS_OF_KEY, SUMS_OF_OWNER];
+const NUMBERS: &str = "CAST(SUM(requests) AS BIGINT) AS requests,
+        CAST(SUM(errors) AS BIGINT) AS errors,
+        CAST(SUM(input_tokens) AS BIGINT) AS input_tokens,
+        CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
+        CAST(SUM(total_tokens) AS BIGINT) AS total_tokens,
+        CAST(SUM(estimated_tokens) AS BIGINT) AS estimated_tokens,
+        CAST(SUM(interrupted_tokens) AS BIGINT) AS interrupted_tokens,
+        CAST(SUM(cost_nano) AS BIGINT) AS cost_nano FROM ";
 
 /// Ranges without an end reach as far as both engines count: to the year 9999.
 const BEGINNING: Timestamp = Timestamp(0);
@@ -92,6 +71,8 @@ pub struct UsageQuery {
     pub by: Vec<Group>,
     /// Whose.
     pub of: Of,
+    /// Only these keys', if any are named.
+    pub among: Vec<KeyId>,
 }
 
 /// One sum; only the columns it is summed by name something.
@@ -101,14 +82,19 @@ pub struct UsageRow {
     #[sqlx(skip)]
     pub day: Option<Timestamp>,
     /// The hour.
+    #[sqlx(default)]
     pub hour: Option<Timestamp>,
     /// The key.
+    #[sqlx(default)]
     pub key_id: Option<KeyId>,
     /// The key's name, also that of a deleted key.
+    #[sqlx(default)]
     pub key_name: Option<String>,
     /// The model.
+    #[sqlx(default)]
     pub model: Option<String>,
     /// The project.
+    #[sqlx(default)]
     pub project_id: Option<ProjectId>,
     /// Calls handed to a provider.
     pub requests: i64,
@@ -128,7 +114,32 @@ pub struct UsageRow {
     pub cost_nano: i64,
 }
 
-/// The sums of an organisation's usage, ordered by what they are summed by.
+/// Writes whose keys `$query` means behind `$sql`, for either engine.
+macro_rules! narrow {
+    ($sql:expr, $organisation:expr, $query:expr) => {{
+        let (sql, query) = (&mut $sql, $query);
+        match query.of {
+            Of::All => {}
+            Of::Key(key) => drop(sql.push(" AND key_id = ").push_bind(key)),
+            Of::Owner(owner) => {
+                sql.push(" AND key_id IN (SELECT id FROM keys WHERE organisation_id = ");
+                sql.push_bind($organisation).push(" AND owner_id = ");
+                sql.push_bind(owner).push(")");
+            }
+        }
+        if !query.among.is_empty() {
+            sql.push(" AND key_id IN (");
+            let mut list = sql.separated(", ");
+            for key in &query.among {
+                list.push_bind(*key);
+            }
+            list.push_unseparated(")");
+        }
+    }};
+}
+
+/// The sums of an organisation's usage, ordered by what they are summed by. The statement says no more
+/// than is asked for: planners go by it.
 pub async fn usage(
     db: &Db,
     organisation: OrganisationId,
@@ -136,18 +147,32 @@ pub async fn usage(
 ) -> Result<Vec<UsageRow>, StoreError> {
     let by = |group| query.by.contains(&group);
     let from = rollups::hour(query.from.unwrap_or(BEGINNING));
+    let (columns, is_named) = (query.columns(), by(Group::Key));
     let rows: Vec<UsageRow> = with_pool!(db, |pool| {
-        let sums = sqlx::query_as(query.of.statement()).bind(organisation);
-        let sums = sums.bind(from).bind(query.to.unwrap_or(END));
-        let sums = sums
-            .bind(by(Group::Hour) || by(Group::Day))
-            .bind(by(Group::Key));
-        let sums = sums.bind(by(Group::Model)).bind(by(Group::Project));
-        match query.of {
-            Of::All => sums.fetch_all(pool).await,
-            Of::Key(key) => sums.bind(key).fetch_all(pool).await,
-            Of::Owner(owner) => sums.bind(owner).fetch_all(pool).await,
+        let mut sql = QueryBuilder::new("");
+        if is_named {
+            sql.push("SELECT u.*, k.name AS key_name FROM (");
         }
+        sql.push("SELECT ");
+        for column in &columns {
+            sql.push(format_args!("{column}, "));
+        }
+        sql.push(NUMBERS).push(query.table());
+        sql.push(" WHERE organisation_id = ")
+            .push_bind(organisation);
+        sql.push(" AND hour >= ").push_bind(from);
+        sql.push(" AND hour < ").push_bind(query.to.unwrap_or(END));
+        narrow!(sql, organisation, &query);
+        if columns.is_empty() {
+            sql.push(" HAVING COUNT(*) > 0");
+        } else {
+            sql.push(format_args!(" GROUP BY {}", columns.join(", ")));
+        }
+        if is_named {
+            sql.push(") AS u LEFT JOIN keys k ON k.id = u.key_id AND k.organisation_id = ");
+            sql.push_bind(organisation);
+        }
+        sql.build_query_as().fetch_all(pool).await
     })?;
     Ok(fold(rows, by(Group::Day), by(Group::Hour)))
 }
@@ -176,13 +201,29 @@ fn fold(rows: Vec<UsageRow>, by_day: bool, by_hour: bool) -> Vec<UsageRow> {
     sums.into_values().collect()
 }
 
-impl Of {
-    fn statement(self) -> &'static str {
-        match self {
-            Self::All => SUMS,
-            Self::Key(_) => SUMS_OF_KEY,
-            Self::Owner(_) => SUMS_OF_OWNER,
+impl UsageQuery {
+    /// What is summed. Where keys are not told apart, a chart reads some thousand rows, however many
+    /// keys there are.
+    fn table(&self) -> &'static str {
+        let by_key = self.by.contains(&Group::Key) || !self.among.is_empty();
+        if by_key || self.of != Of::All {
+            return "rollups_hourly";
         }
+        "rollups_of_projects"
+    }
+
+    /// The columns it is summed by. Days are made of hours.
+    fn columns(&self) -> Vec<&'static str> {
+        let column = |group: &Group| match group {
+            Group::Day | Group::Hour => "hour",
+            Group::Key => "key_id",
+            Group::Model => "model",
+            Group::Project => "project_id",
+        };
+        let mut columns: Vec<_> = self.by.iter().map(column).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
     }
 }
 

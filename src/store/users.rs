@@ -12,11 +12,18 @@ use crate::domain::time::Timestamp;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, email, name, password, is_operator, version, created_at FROM users ",
+            "SELECT id, email, name, password, is_operator, disabled_at, version, created_at
+             FROM users ",
             $rest
         )
     };
 }
+
+mod page;
+mod status;
+
+pub use page::{UsersQuery, page};
+pub use status::{Status, set_status};
 
 const INSERT: &str =
     "INSERT INTO users (id, email, name, password, is_operator, created_at, updated_at)
@@ -28,7 +35,16 @@ const BY_ID: &str = select!("WHERE id = $1");
 const BY_EMAIL: &str = select!("WHERE email = $1");
 const ANY: &str = "SELECT COUNT(*) > 0 FROM users";
 
-pub(super) const STATEMENTS: &[&str] = &[INSERT, SET_PASSWORD, LOCK, BY_ID, BY_EMAIL, ANY];
+pub(super) const STATEMENTS: &[&str] = &[
+    INSERT,
+    SET_PASSWORD,
+    LOCK,
+    BY_ID,
+    BY_EMAIL,
+    ANY,
+    status::SET,
+    status::OPERATORS,
+];
 
 /// A person.
 #[derive(Clone, FromRow)]
@@ -43,10 +59,22 @@ pub struct User {
     pub password: Option<String>,
     /// Whether they run the installation.
     pub is_operator: bool,
+    /// Since when they cannot sign in.
+    pub disabled_at: Option<Timestamp>,
     /// Grows with every write.
     pub version: i64,
     /// When they came.
     pub created_at: Timestamp,
+}
+
+impl User {
+    /// Whether they may sign in.
+    pub fn status(&self) -> Status {
+        if self.disabled_at.is_some() {
+            return Status::Disabled;
+        }
+        Status::Active
+    }
 }
 
 /// What a new user is made of.

@@ -23,3 +23,4 @@ mod strangers;
 mod throttle;
 mod tokens;
 mod usage;
+mod users;

@@ -15,5 +15,6 @@ mod gateway;
 mod ledger;
 mod operation;
 mod provider;
+mod scale;
 mod store;
 mod support;

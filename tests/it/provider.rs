@@ -17,6 +17,7 @@ mod streamed;
 mod tests;
 mod wire;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -90,6 +91,11 @@ impl Provider {
     /// Where clients find it, `/v1` included.
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}/v1", self.port)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// Everything it got so far, in order of arrival.

@@ -126,6 +126,7 @@ fn well_known_names_work() {
     )
     .unwrap();
     assert_eq!(config.server.listen.to_string(), "0.0.0.0:3000");
+    assert_eq!(config.server.public_url, "http://127.0.0.1:3000");
     assert_eq!(config.database_url().expose_secret(), "postgres://u:p@h/d");
     assert_eq!(config.log_filter, "debug");
     assert_eq!(
@@ -134,6 +135,20 @@ fn well_known_names_work() {
     );
     assert!(refused(&[], &[("PORT", "http")]).contains("PORT"));
     assert!(load(&[], &[("PORT", ""), ("DATABASE_URL", "")]).is_ok());
+}
+
+#[test]
+fn the_public_address_follows_where_it_listens_unless_it_is_set() {
+    let url = |files: &[&str], variables: &[(&str, &str)]| {
+        let config = load(files, variables).unwrap();
+        config.server.public_url
+    };
+    assert_eq!(url(&[], &[]), "http://127.0.0.1:8080");
+    assert_eq!(url(&[], &[("PORT", "3000")]), "http://127.0.0.1:3000");
+    let file = "[server]\nlisten = \"[::1]:80\"";
+    assert_eq!(url(&[file], &[]), "http://[::1]:80");
+    let file = "[server]\npublic_url = \"https://gate.example\"";
+    assert_eq!(url(&[file], &[("PORT", "3000")]), "https://gate.example");
 }
 
 #[test]

@@ -67,7 +67,10 @@ async fn invite(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
 async fn set_role(visitor: Visitor, Ids((org, user)): Ids<(Uuid, Uuid)>, form: Form) -> Answer {
     let access = visitor.enter(org, Role::Admin)?;
     let role = form.text("role").and_then(role);
-    visitor.management.set_role(&access, user, role).await?;
+    visitor
+        .management
+        .set_role(&access, user, role, None)
+        .await?;
     Ok(done(&access, "role"))
 }
 
@@ -106,7 +109,10 @@ async fn remove(visitor: Visitor, Ids((org, user)): Ids<(Uuid, Uuid)>, form: For
     if form.get("confirm") != Some(member.email.as_str()) {
         return again(&removing(&visitor, &access, member));
     }
-    visitor.management.remove_member(&access, user).await?;
+    visitor
+        .management
+        .remove_member(&access, user, None)
+        .await?;
     if access.act().author.id() == Some(user) {
         return Ok(see_other(&paths::home()));
     }

@@ -23,7 +23,7 @@ use crate::domain::limits::LimitsPatch;
 use crate::domain::role::Role;
 use crate::domain::tenant::OrganisationStatus;
 use crate::management::organisations::NewOrganisation;
-use crate::management::{Faults, Problem};
+use crate::management::{Faults, Problem, Standings};
 use crate::store::organisations::{Organisation, OrganisationPatch};
 
 /// Organisations of a page.
@@ -57,10 +57,7 @@ async fn organisations(visitor: Visitor) -> Answer {
     let last = shown.last().map(|one| one.name.clone()).filter(|_| is_more);
     let next =
         last.map(|last| query::address(&path, [("q", wanted.as_str()), ("after", last.as_str())]));
-    let mut rows = Vec::with_capacity(shown.len());
-    for one in shown {
-        rows.push(row(&visitor, one).await?);
-    }
+    let rows = rows(&visitor, shown).await?;
     show(&OrganisationsPage {
         frame: visitor.bare_frame("Organisations", Section::Organisations),
         filters: Filters {
@@ -79,25 +76,32 @@ async fn organisations(visitor: Visitor) -> Answer {
     })
 }
 
-async fn row(visitor: &Visitor, one: Organisation) -> Result<OrganisationRow, Problem> {
+async fn rows(
+    visitor: &Visitor,
+    shown: Vec<Organisation>,
+) -> Result<Vec<OrganisationRow>, Problem> {
     let management = &visitor.management;
-    let sums = management
-        .organisation_sums(&visitor.signed, one.id)
-        .await?;
-    let standings = management.organisation_standings(&one).await?;
-    Ok(OrganisationRow {
-        id: one.id,
-        status: match one.status {
-            OrganisationStatus::Active => Pill::new("Active", Tone::Good),
-            OrganisationStatus::Suspended => Pill::new("Suspended", Tone::Bad),
-        },
-        name: one.name,
-        keys: grouped(sums.keys),
-        requests: compact(sums.requests),
-        tokens: compact(sums.tokens),
-        cost: money(sums.cost_nano),
-        quota: bars::first(&standings),
-    })
+    let ids: Vec<_> = shown.iter().map(|one| one.id).collect();
+    let sums = management.organisation_sums(&visitor.signed, &ids).await?;
+    let standings = management.standings_of_organisations(&shown).await?;
+    let rows = shown.into_iter().zip(&standings);
+    let row = |(one, standings): (Organisation, &Standings)| {
+        let sums = sums.get(&one.id).copied().unwrap_or_default();
+        OrganisationRow {
+            id: one.id,
+            status: match one.status {
+                OrganisationStatus::Active => Pill::new("Active", Tone::Good),
+                OrganisationStatus::Suspended => Pill::new("Suspended", Tone::Bad),
+            },
+            name: one.name,
+            keys: grouped(sums.keys),
+            requests: compact(sums.requests),
+            tokens: compact(sums.tokens),
+            cost: money(sums.cost_nano),
+            quota: bars::first(standings),
+        }
+    };
+    Ok(rows.map(row).collect())
 }
 
 async fn new(visitor: Visitor) -> Answer {

@@ -36,8 +36,9 @@ async fn projects(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     let sums = management.project_sums(&access).await?;
     let sees_all = access.own_only().is_none();
     let mut rows = Vec::new();
-    for project in management.projects(&access).await? {
-        let standings = management.project_standings(&project).await?;
+    let projects = management.projects(&access).await?;
+    let standings = management.standings_of_projects(&projects).await?;
+    for (project, standings) in projects.into_iter().zip(standings) {
         let sum = sums.get(&project.id).copied().unwrap_or_default();
         let unless_hidden = |text: String| if sees_all { text } else { "–".to_owned() };
         rows.push(ProjectRow {
@@ -135,7 +136,7 @@ async fn delete(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>, form: Form)
     if form.get("confirm") != Some(project.name.as_str()) {
         return again(&question(&visitor, &access, &project));
     }
-    visitor.management.delete_project(&access, id).await?;
+    visitor.management.delete_project(&access, id, None).await?;
     Ok(done(&access, "deleted"))
 }
 

@@ -154,7 +154,9 @@ fn after(query: &KeyQuery, faults: &mut Faults) -> Option<Mark> {
     let text = query.cursor.as_deref()?;
     let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
     let mark = match (query.sort, serde_json::from_slice(&bytes)) {
-        (Sort::Name, Ok(Cursor::Name(name, id))) => Some((MarkValue::Text(name), id)),
+        (Sort::Name, Ok(Cursor::Name(name, id))) if !name.contains('\0') => {
+            Some((MarkValue::Text(name), id))
+        }
         (Sort::Created, Ok(Cursor::Created(at, id)))
         | (Sort::LastUsed, Ok(Cursor::LastUsed(at, id))) => {
             Some((MarkValue::Time(Timestamp(at)), id))

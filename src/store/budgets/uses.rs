@@ -1,19 +1,21 @@
-//! What is used and held of a scope's budgets now, for people to look at.
+//! What is used and held of scopes' budgets now, for people to look at. Many scopes are one statement.
 
-use sqlx::FromRow;
+use std::collections::HashMap;
+
+use sqlx::{FromRow, QueryBuilder};
+use uuid::Uuid;
 
 use crate::domain::quota::{Period, Unit};
-use crate::domain::tenant::ScopeId;
 use crate::domain::time::Timestamp;
 use crate::store::{Db, StoreError};
 
-pub(in crate::store) const USES: &str = "SELECT b.unit, b.period, b.used, CAST(COALESCE(
+/// Scopes of one statement.
+const MOST: usize = 200;
+
+const USES: &str = "SELECT b.scope_id, b.unit, b.period, b.used, CAST(COALESCE(
         (SELECT SUM(l.held) FROM leases l WHERE l.budget_id = b.id AND l.state <> 'closed'), 0)
         AS BIGINT) AS held
-    FROM budgets b WHERE b.scope_id = $1 AND (b.period = 'none' AND b.period_start = $2
-        OR b.period = 'day' AND b.period_start = $3
-        OR b.period = 'week' AND b.period_start = $4
-        OR b.period = 'month' AND b.period_start = $5)";
+    FROM budgets b WHERE (b.period = 'none' AND b.period_start = ";
 
 /// A budget of the present period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
@@ -28,13 +30,45 @@ pub struct BudgetUse {
     pub held: i64,
 }
 
-/// The budgets of `scope` that calls have opened.
-pub async fn uses(db: &Db, scope: ScopeId, now: Timestamp) -> Result<Vec<BudgetUse>, StoreError> {
+#[derive(FromRow)]
+struct OfScope {
+    scope_id: Uuid,
+    #[sqlx(flatten)]
+    budget: BudgetUse,
+}
+
+/// The budgets of each of `scopes` that calls have opened.
+pub async fn uses(
+    db: &Db,
+    scopes: &[Uuid],
+    now: Timestamp,
+) -> Result<HashMap<Uuid, Vec<BudgetUse>>, StoreError> {
+    let mut uses: HashMap<Uuid, Vec<BudgetUse>> = HashMap::new();
+    for scopes in scopes.chunks(MOST) {
+        for row in of_scopes(db, scopes, now).await? {
+            uses.entry(row.scope_id).or_default().push(row.budget);
+        }
+    }
+    Ok(uses)
+}
+
+async fn of_scopes(db: &Db, scopes: &[Uuid], now: Timestamp) -> Result<Vec<OfScope>, StoreError> {
     let start = |period: Period| period.start(now);
     Ok(with_pool!(db, |pool| {
-        let uses = sqlx::query_as(USES).bind(scope.uuid());
-        let uses = uses.bind(start(Period::None)).bind(start(Period::Day));
-        let uses = uses.bind(start(Period::Week)).bind(start(Period::Month));
-        uses.fetch_all(pool).await
+        let mut sql = QueryBuilder::new(USES);
+        sql.push_bind(start(Period::None));
+        sql.push(" OR b.period = 'day' AND b.period_start = ");
+        sql.push_bind(start(Period::Day));
+        sql.push(" OR b.period = 'week' AND b.period_start = ");
+        sql.push_bind(start(Period::Week));
+        sql.push(" OR b.period = 'month' AND b.period_start = ");
+        sql.push_bind(start(Period::Month));
+        sql.push(") AND b.scope_id IN (");
+        let mut list = sql.separated(", ");
+        for scope in scopes {
+            list.push_bind(*scope);
+        }
+        list.push_unseparated(")");
+        sql.build_query_as().fetch_all(pool).await
     })?)
 }

@@ -12,6 +12,11 @@ use crate::store::{Db, StoreError, rollups};
 pub(in crate::store) const COUNTS: &str = "SELECT project_id, COUNT(*) FROM keys
     WHERE organisation_id = $1 AND deleted_at IS NULL GROUP BY project_id";
 
+pub(in crate::store) const IDS: &str =
+    "SELECT id FROM keys WHERE organisation_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+const COUNTS_OF: &str = "SELECT organisation_id, COUNT(*) FROM keys
+    WHERE deleted_at IS NULL AND organisation_id IN (";
+
 /// The requests of each of `keys` by the day since `from`. That they were found is the proof that they
 /// may be asked for.
 pub async fn requests_by_day(
@@ -42,6 +47,20 @@ pub async fn requests_by_day(
     Ok(days)
 }
 
+/// The keys of `organisation` behind `after` in the order of their ids, also those that were deleted; at
+/// most `limit`.
+pub async fn ids_behind(
+    db: &Db,
+    organisation: OrganisationId,
+    after: KeyId,
+    limit: i64,
+) -> Result<Vec<KeyId>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        let ids = sqlx::query_scalar(IDS).bind(organisation).bind(after);
+        ids.bind(limit).fetch_all(pool).await
+    })?)
+}
+
 /// How many keys each project of `organisation` has; those without any are left out.
 pub async fn counts(
     db: &Db,
@@ -52,4 +71,23 @@ pub async fn counts(
         counts.fetch_all(pool).await
     })?;
     Ok(counts.into_iter().collect())
+}
+
+/// How many keys each of `organisations` has; those without any are left out.
+pub async fn counts_of(
+    db: &Db,
+    organisations: &[OrganisationId],
+) -> Result<Vec<(OrganisationId, i64)>, StoreError> {
+    if organisations.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(with_pool!(db, |pool| {
+        let mut sql = QueryBuilder::new(COUNTS_OF);
+        let mut list = sql.separated(", ");
+        for id in organisations {
+            list.push_bind(*id);
+        }
+        list.push_unseparated(") GROUP BY organisation_id");
+        sql.build_query_as().fetch_all(pool).await
+    })?)
 }

@@ -1,5 +1,6 @@
 //! Lists of keys, page by page, as people look for them. A page begins after a mark, the last thing of
-//! the page before, so that it costs the same however far down it is.
+//! the page before, so that it costs the same however far down it is. Its keys are found first, by what
+//! lists are narrowed and sorted by; what is shown is read of these alone.
 
 use std::time::Duration;
 
@@ -11,13 +12,21 @@ use super::Key;
 use super::row::{self, KeyRow};
 use crate::domain::tenant::{KeyId, KeyStatus, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
+use crate::store::pattern::contains;
 use crate::store::{Db, StoreError};
 
+/// Up to the tables that keys are found in.
 const SELECT: &str = select!(
     ", u.last_used_at, u.tokens_30d",
     "JOIN key_uses u ON u.key_id = k.id",
-    "AND k.organisation_id = "
+    "AND k.id IN (SELECT found.id FROM (SELECT k.id FROM keys k"
 );
+const USES: &str = " JOIN key_uses u ON u.key_id = k.id";
+const NEWEST: &str =
+    " JOIN key_secrets newest ON newest.key_id = k.id AND newest.grace_until IS NULL";
+const PREVIOUS: &str =
+    " JOIN key_secrets previous ON previous.key_id = k.id AND previous.grace_until IS NOT NULL";
+const OF_ORGANISATION: &str = " WHERE k.deleted_at IS NULL AND k.organisation_id = ";
 const NO_LIMIT: &str = " AND COALESCE(k.limits ->> 'requests_per_minute',
     k.limits ->> 'tokens_per_minute', k.limits ->> 'requests_per_day', k.limits ->> 'concurrency',
     k.limits ->> 'quota', k.limits ->> 'budget') IS NULL";
@@ -140,11 +149,28 @@ impl Sort {
     }
 }
 
+impl PageQuery {
+    /// What keys are found by besides their own columns.
+    fn tables(&self) -> [&'static str; 2] {
+        let by_use = matches!(self.sort, Sort::LastUsed | Sort::Usage);
+        let uses = by_use || self.finding == Some(Finding::Idle);
+        let secrets = match self.finding {
+            Some(Finding::Old) => NEWEST,
+            Some(Finding::GraceInUse) => PREVIOUS,
+            _ => "",
+        };
+        [if uses { USES } else { "" }, secrets]
+    }
+}
+
 /// Writes what `$query` asks for behind `$sql`, for either engine.
 macro_rules! narrow {
     ($sql:expr, $query:expr) => {{
         let (sql, query) = (&mut $sql, $query);
-        sql.push_bind(query.organisation);
+        for table in query.tables() {
+            sql.push(table);
+        }
+        sql.push(OF_ORGANISATION).push_bind(query.organisation);
         if matches!(query.sort, Sort::LastUsed | Sort::Usage) {
             sql.push(" AND u.organisation_id = ");
             sql.push_bind(query.organisation);
@@ -228,9 +254,10 @@ macro_rules! order {
             };
             sql.push(", ").push_bind(mark.id).push(")");
         }
-        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-        sql.push(format_args!(" ORDER BY {value}{way}, {id}{way} LIMIT "));
-        sql.push_bind(limit);
+        // In the text: a planner that does not know how few are wanted would sort all of them.
+        let (order, limit) = (format!("{value}{way}, {id}{way}"), query.limit);
+        sql.push(format_args!(" ORDER BY {order} LIMIT {limit}) AS found)"));
+        sql.push(format_args!(" ORDER BY {order}"));
     }};
 }
 
@@ -246,27 +273,4 @@ pub async fn page(db: &Db, query: &PageQuery) -> Result<(Vec<(Key, Mark)>, bool)
     let is_last = rows.len() < query.limit;
     let keys = rows.into_iter().filter_map(row::readable);
     Ok((keys.map(|row| query.sort.place(row)).collect(), is_last))
-}
-
-/// A pattern of everything that contains `text`.
-fn contains(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
-}
-
-#[cfg(test)]
-mod tests {
-    use super::contains;
-
-    #[test]
-    fn what_is_searched_for_is_no_pattern_itself() {
-        assert_eq!(contains("50%_a\\"), "%50\\%\\_a\\\\%");
-    }
 }

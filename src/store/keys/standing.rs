@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::{FromRow, QueryBuilder};
+use uuid::Uuid;
 
 use super::Key;
 use crate::domain::quota::{BudgetLimit, Period, Unit};
 use crate::domain::tenant::KeyId;
 use crate::domain::time::Timestamp;
+use crate::store::budgets::{self, BudgetUse};
 use crate::store::{Db, StoreError, rollups};
 
 /// Lately.
@@ -19,10 +21,6 @@ pub(super) const LATELY: Duration = Duration::from_hours(24 * 30);
 const MOST: usize = 200;
 
 const USES: &str = "SELECT key_id, last_used_at FROM key_uses WHERE key_id IN (";
-const HELD: &str = "SELECT b.scope_id, b.unit, b.period, b.used, CAST(COALESCE(
-        (SELECT SUM(l.held) FROM leases l WHERE l.budget_id = b.id AND l.state <> 'closed'), 0)
-        AS BIGINT) AS held
-    FROM budgets b WHERE (b.period = 'none' AND b.period_start = ";
 
 /// How a key stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +32,7 @@ pub struct KeyStanding {
     /// Their tokens.
     pub tokens_30d: i64,
     so_far: Vec<(Period, i64, i64)>,
-    budgets: Vec<(Unit, Period, i64, i64)>,
+    budgets: Vec<BudgetUse>,
 }
 
 #[derive(FromRow)]
@@ -50,22 +48,13 @@ struct Sums {
     cost_month: i64,
 }
 
-#[derive(FromRow)]
-struct OfBudget {
-    scope_id: KeyId,
-    unit: Unit,
-    period: Period,
-    used: i64,
-    held: i64,
-}
-
 impl KeyStanding {
     /// What is used of `limit`, and what calls in flight hold of it, as last heard.
     pub fn of(&self, limit: &BudgetLimit) -> (i64, i64) {
         let mut rows = self.budgets.iter();
-        let row = rows.find(|row| (row.0, row.1) == (limit.unit, limit.period));
-        if let Some((_, _, used, held)) = row {
-            return (*used, *held);
+        let row = rows.find(|row| (row.unit, row.period) == (limit.unit, limit.period));
+        if let Some(row) = row {
+            return (row.used, row.held);
         }
         // A row that no call has opened yet will begin with what was used of its period already.
         let mut sums = self.so_far.iter();
@@ -95,9 +84,9 @@ pub async fn standings(
         for sums in sums(db, &ids, now).await? {
             sums.add_to(found.entry(sums.key_id).or_default());
         }
-        for row in held(db, &ids, now).await? {
-            let budget = (row.unit, row.period, row.used, row.held);
-            found.entry(row.scope_id).or_default().budgets.push(budget);
+        let scopes: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        for (scope, uses) in budgets::uses(db, &scopes, now).await? {
+            found.entry(KeyId(scope)).or_default().budgets = uses;
         }
     }
     let standing = |key: &Key| found.remove(&key.id).unwrap_or_default();
@@ -163,22 +152,6 @@ async fn sums(db: &Db, ids: &[KeyId], now: Timestamp) -> Result<Vec<Sums>, Store
         sql.push(" AND key_id IN (");
         among!(sql, ids);
         sql.push(" GROUP BY key_id");
-        sql.build_query_as().fetch_all(pool).await
-    })?)
-}
-
-async fn held(db: &Db, ids: &[KeyId], now: Timestamp) -> Result<Vec<OfBudget>, StoreError> {
-    Ok(with_pool!(db, |pool| {
-        let mut sql = QueryBuilder::new(HELD);
-        sql.push_bind(Period::None.start(now));
-        sql.push(" OR b.period = 'day' AND b.period_start = ");
-        sql.push_bind(Period::Day.start(now));
-        sql.push(" OR b.period = 'week' AND b.period_start = ");
-        sql.push_bind(Period::Week.start(now));
-        sql.push(" OR b.period = 'month' AND b.period_start = ");
-        sql.push_bind(Period::Month.start(now));
-        sql.push(") AND b.scope_id IN (");
-        among!(sql, ids);
         sql.build_query_as().fetch_all(pool).await
     })?)
 }

@@ -13,6 +13,7 @@ use crate::store::{Db, StoreError};
 use uuid::Uuid;
 
 const PAGE: usize = 1000;
+const FEW: [usize; 2] = [50, 200];
 const DAY: Duration = Duration::from_hours(24);
 
 /// Days that are looked through for a page, before one is answered that is not full.
@@ -197,18 +198,21 @@ async fn page(
     (from, before): (Timestamp, CallMark),
     limit: usize,
 ) -> Result<Vec<CallRow>, StoreError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    Ok(with_pool!(db, |pool| {
+    // In the text, one of few: a planner that does not know how few are wanted would sort all of them.
+    let most = FEW.into_iter().find(|few| *few >= limit);
+    let most = most.unwrap_or(PAGE).max(limit);
+    let mut found: Vec<CallRow> = with_pool!(db, |pool| {
         let mut sql = QueryBuilder::new(SELECT);
         sql.push_bind(organisation);
         sql.push(" AND e.at >= ").push_bind(from);
         sql.push(" AND (e.at, e.id) < (").push_bind(before.at);
         sql.push(", ").push_bind(before.id).push(")");
         narrow!(sql, organisation, query);
-        sql.push(" ORDER BY e.at DESC, e.id DESC LIMIT ")
-            .push_bind(limit);
+        sql.push(format_args!(" ORDER BY e.at DESC, e.id DESC LIMIT {most}"));
         sql.build_query_as().fetch_all(pool).await
-    })?)
+    })?;
+    found.truncate(limit);
+    Ok(found)
 }
 
 impl CallsQuery {

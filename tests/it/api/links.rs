@@ -20,6 +20,7 @@ on_both_engines!(
     the_first_operator_sets_up_once,
     a_reset_link_works_once_and_ends_every_session,
     a_sign_in_link_works_once,
+    setting_up_is_done_whole_or_not_at_all,
 );
 
 const PUBLIC: &str = "http://127.0.0.1:8080";
@@ -97,6 +98,25 @@ async fn the_first_operator_sets_up_once(database: TestDb) {
             .unwrap()
             .is_some()
     );
+}
+
+async fn setting_up_is_done_whole_or_not_at_all(database: TestDb) {
+    let app = TestApp::with(database, Provider::honest().await, "").await;
+    let secret = link(&app, Purpose::SetUp, None, &Clock::default()).await;
+    // The name is taken between the look at it and the transaction.
+    let hash = tollgate::domain::secret::hash_of("", &secret).unwrap();
+    let first = users::NewUser {
+        email: "first@example.com",
+        name: "First",
+        password: None,
+        is_operator: true,
+    };
+    let (db, now) = (app.db(), Clock::default().now());
+    let taken = tollgate::store::links::set_up(db, hash, first, Some("Acme"), now).await;
+    assert!(taken.is_err());
+    assert!(!users::is_any(app.db()).await.unwrap());
+    let me = set_up(&app, &secret).await.assert_json(200);
+    assert_eq!(me["organizations"][0]["name"], "Beta");
 }
 
 async fn a_reset_link_works_once_and_ends_every_session(database: TestDb) {

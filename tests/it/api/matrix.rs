@@ -83,6 +83,7 @@ impl Place {
                 app.token_of(Some((organisation, Role::Viewer))).await.id.0
             }
             (Some("tokens"), _) => app.operator_token().await.id.0,
+            (Some("users"), _) => app.stranger().await.id.0,
             _ => Uuid::now_v7(),
         }
     }
@@ -141,6 +142,7 @@ fn body((method, path): &Route, id: Uuid) -> String {
         (_, "/orgs/{org}/members" | "/orgs/{org}/invitations") => {
             format!(r#"{{"email":"{name}@example.com","role":"viewer"}}"#)
         }
+        (_, "/users/{id}") => r#"{"status":"disabled"}"#.to_owned(),
         (_, "/orgs/{org}/members/{user}") => r#"{"role":"member"}"#.to_owned(),
         (_, "/orgs/{org}/tokens") => format!(r#"{{"name":"{name}","role":"viewer"}}"#),
         (_, path) if path.starts_with("/orgs") || path == "/tokens" => {

@@ -20,6 +20,7 @@ on_both_engines!(
     the_last_owner_stays,
     of_two_owners_who_demote_each_other_one_is_left,
     who_is_removed_leaves_disabled_keys,
+    a_change_of_a_member_that_was_read_before_is_refused,
 );
 
 fn path(app: &TestApp, person: &Person) -> String {
@@ -108,6 +109,30 @@ async fn who_is_removed_leaves_disabled_keys(database: TestDb) {
     let removed = found("member.remove", bob.id.0);
     assert_eq!(removed.before_change.unwrap()["role"], "member");
     assert_eq!(removed.address.as_deref(), Some("127.0.0.1"));
+}
+
+async fn a_change_of_a_member_that_was_read_before_is_refused(database: TestDb) {
+    let app = TestApp::with(database, Provider::honest().await, "").await;
+    let (owner, bob) = (
+        app.person(Role::Owner).await,
+        app.person(Role::Viewer).await,
+    );
+    let path = path(&app, &bob);
+    let change = async |method: Method, tag: &str, body: &str| {
+        let headers = [("if-match", tag)];
+        app.ask_with(&owner, method, &path, &headers, body).await
+    };
+    let raise = r#"{"role":"member"}"#;
+    let raised = change(Method::PATCH, "\"1\"", raise).await;
+    assert_eq!(raised.assert_json(200)["version"], 2);
+    assert_eq!(raised.header("etag"), Some("\"2\""));
+    let late = change(Method::PATCH, "\"1\"", r#"{"role":"admin"}"#).await;
+    late.assert_problem(412, "version_conflict");
+    let late = change(Method::DELETE, "\"1\"", "").await;
+    late.assert_problem(412, "version_conflict");
+    assert_eq!(role_of(&app, &bob).await, Some(Role::Member));
+    let removed = change(Method::DELETE, "\"2\"", "").await;
+    assert_eq!(removed.status, 204);
 }
 
 async fn give(app: &TestApp, key: KeyId, person: &Person) {

@@ -95,6 +95,40 @@ async fn a_user_with_a_password_signs_in_and_one_without_gets_a_link() {
     post(&client, SESSION, proof).await.assert_json(200);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_is_disabled_is_out_and_may_come_back() {
+    let tollgate = Installation::new();
+    let line = ["--email", "ann@example.com", "--operator"];
+    let created = with_password(&tollgate, PASSWORD.as_bytes(), &line);
+    assert!(created.status.success(), "{created:?}");
+    tollgate.json(&["user", "create", "--email", "bob@example.com", "--operator"]);
+    let listed = tollgate.json(&["user", "list"]);
+    let emails: Vec<_> = listed["data"].as_array().unwrap().iter().collect();
+    assert_eq!(emails.len(), 2);
+    assert_eq!(emails[0]["email"], "ann@example.com");
+    assert_eq!(emails[0]["status"], "active");
+
+    let running = tollgate.serve(&Provider::honest().await, "");
+    let client = Client::new(running.address().parse().unwrap());
+    let proof = json!({"email": "ann@example.com", "password": PASSWORD});
+    let signed_in = post(&client, SESSION, proof.clone()).await;
+    signed_in.assert_json(200);
+    let cookie = signed_in.cookie().unwrap();
+    let disabled = tollgate.json(&["user", "disable", "--email", "Ann@example.com"]);
+    assert_eq!(disabled["status"], "disabled");
+    let headers = [("cookie", cookie.as_str())];
+    let opened = client.send(Method::GET, "/api/v1/me", &headers, "").await;
+    opened.read().await.assert_problem(401, "unauthenticated");
+    let refused = post(&client, SESSION, proof.clone()).await;
+    refused.assert_problem(401, "invalid_credentials");
+    let line = ["user", "reset-password", "--email", "ann@example.com"];
+    assert!(tollgate.failure(1, &line).contains("disabled"));
+    let line = ["user", "disable", "--email", "bob@example.com"];
+    assert!(tollgate.failure(1, &line).contains("last operator"));
+    tollgate.json(&["user", "enable", "--email", "ann@example.com"]);
+    post(&client, SESSION, proof).await.assert_json(200);
+}
+
 #[test]
 fn what_cannot_be_is_refused_in_one_line() {
     let tollgate = Installation::new();

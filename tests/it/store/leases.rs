@@ -263,10 +263,10 @@ async fn what_is_held_is_noted_with_the_events_that_spent_from_the_lease(test: T
     for process in [&one, &other] {
         books.ask(process, 100).await;
     }
-    let scope = ScopeId::Key(books.key.id);
+    let scope = [books.key.id.0];
     let held = async || {
-        let uses = budgets::uses(books.db(), scope, now()).await.unwrap();
-        uses.iter().map(|row| row.held).sum::<i64>()
+        let uses = budgets::uses(books.db(), &scope, now()).await.unwrap();
+        uses.values().flatten().map(|row| row.held).sum::<i64>()
     };
     for (process, in_flight, sum) in [(&one, 60, 60), (&other, 30, 90), (&one, 5, 35)] {
         let batch = Batch {

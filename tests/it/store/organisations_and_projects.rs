@@ -127,10 +127,10 @@ async fn a_project_with_keys_stays(test: TestDb) {
         ..keys::KeyPatch::default()
     };
     keys::update(&test.db, key.id, patch, now()).await.unwrap();
-    let refused = projects::delete(&test.db, acme.id, web.id, now()).await;
+    let refused = projects::delete(&test.db, acme.id, web.id, None, now()).await;
     assert!(matches!(refused, Err(StoreError::Conflict { .. })));
     keys::delete(&test.db, key.id, now()).await.unwrap();
-    projects::delete(&test.db, acme.id, web.id, now())
+    projects::delete(&test.db, acme.id, web.id, None, now())
         .await
         .unwrap();
 }
@@ -141,7 +141,7 @@ async fn the_default_project_stays(test: TestDb) {
         .await
         .unwrap()
         .unwrap();
-    let refused = projects::delete(&test.db, acme.id, default.id, now()).await;
+    let refused = projects::delete(&test.db, acme.id, default.id, None, now()).await;
     assert!(matches!(refused, Err(StoreError::Conflict { .. })));
 }
 
@@ -151,10 +151,10 @@ async fn a_deleted_project_frees_its_name(test: TestDb) {
     let web = projects::create(&test.db, acme.id, "web", &limits, None, now())
         .await
         .unwrap();
-    projects::delete(&test.db, acme.id, web.id, now())
+    projects::delete(&test.db, acme.id, web.id, None, now())
         .await
         .unwrap();
-    let again = projects::delete(&test.db, acme.id, web.id, now()).await;
+    let again = projects::delete(&test.db, acme.id, web.id, None, now()).await;
     assert!(matches!(again, Err(StoreError::NotFound)));
     assert_eq!(
         projects::find(&test.db, acme.id, "web").await.unwrap(),
@@ -174,7 +174,7 @@ async fn a_foreign_project_answers_like_none(test: TestDb) {
     let patch = ProjectPatch::default();
     let updated = projects::update(&test.db, acme.id, theirs.id, patch, now()).await;
     assert!(matches!(updated, Err(StoreError::NotFound)));
-    let deleted = projects::delete(&test.db, acme.id, theirs.id, now()).await;
+    let deleted = projects::delete(&test.db, acme.id, theirs.id, None, now()).await;
     assert!(matches!(deleted, Err(StoreError::NotFound)));
     let nobody = tollgate::domain::tenant::OrganisationId::new();
     let created = projects::create(&test.db, nobody, "x", &Limits::default(), None, now()).await;

@@ -91,7 +91,18 @@ async fn used_is_the_sum_of_events_and_adjustments(test: TestDb) {
     let rolled = "SELECT CAST(SUM(total_tokens) AS BIGINT) FROM rollups_hourly";
     let total: i64 = history.booked.iter().map(|event| event.total_tokens).sum();
     assert_eq!(number!(&test.db, rolled), total);
+    assert_eq!(number!(&test.db, UNLIKE), 0);
 }
+
+/// Hours of projects whose sums differ from those of their keys.
+const UNLIKE: &str = "SELECT COUNT(*) FROM (
+        SELECT organisation_id, hour, project_id, model, SUM(requests) AS requests,
+            SUM(errors) AS errors, SUM(total_tokens) AS tokens, SUM(cost_nano) AS cost
+        FROM rollups_hourly GROUP BY organisation_id, hour, project_id, model
+    ) AS k FULL JOIN rollups_of_projects p ON p.organisation_id = k.organisation_id
+        AND p.hour = k.hour AND p.project_id = k.project_id AND p.model = k.model
+    WHERE k.requests IS DISTINCT FROM p.requests OR k.errors IS DISTINCT FROM p.errors
+        OR k.tokens IS DISTINCT FROM p.total_tokens OR k.cost IS DISTINCT FROM p.cost_nano";
 
 impl History {
     async fn take(&mut self, db: &Db, other: &Db, step: Step) {
