@@ -40,7 +40,7 @@ struct View {
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
-struct Search {
+struct Which {
     /// Only people whose e-mail address contains this, in any case.
     #[param(max_length = 200)]
     search: Option<String>,
@@ -66,19 +66,19 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Everybody, by e-mail address. For operators.
 #[utoipa::path(get, path = "/users", tag = "users", operation_id = "list_users",
-    params(Search), responses((status = 200, body = List<View>)))]
+    params(Which), responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
     signed: Signed,
-    Params(search): Params<Search>,
+    Params(which): Params<Which>,
 ) -> Result<Json<List<View>>, Problem> {
     let page = Page {
-        limit: search.limit,
+        limit: which.limit,
         cursor: None,
     };
     let search = UserSearch {
-        search: search.search,
-        cursor: search.cursor,
+        search: which.search,
+        cursor: which.cursor,
         limit: page.limit()?,
     };
     let page = management.users(&signed, search).await?;

@@ -85,8 +85,9 @@ impl Management {
             let (key, secret) = (self.key(access, id).await?, None);
             Ok(Shown { key, secret })
         };
-        let make = self.make_key(access, new, &act);
-        self.once(&act, find, make).await
+        // Boxed: they are large, and whoever calls this would carry them along.
+        let make = Box::pin(self.make_key(access, new, &act));
+        Box::pin(self.once(&act, find, make)).await
     }
 
     async fn make_key(&self, access: &Access, new: NewKey, act: &Act) -> Result<Shown, Problem> {

@@ -54,7 +54,7 @@ impl Management {
                 let id = id.ok_or(Problem::MadeMeanwhile)?;
                 Ok(Made::before(find(id).await?))
             }
-            made => Ok(Made::now(made?)),
+            result => Ok(Made::now(result?)),
         }
     }
 
