@@ -9,6 +9,9 @@ use std::sync::Arc;
 use super::writer::Writer;
 use super::{Journal, JournalError, Synced, Written};
 
+/// How large the buffer of what is not on the disk stays.
+const KEPT: usize = 256 * 1024;
+
 /// How far the log is on the disk, for those who wait.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
@@ -87,6 +90,7 @@ impl Writer {
     fn finish(&mut self, upto: u64) {
         let done = usize::try_from(upto - self.synced).unwrap_or(usize::MAX);
         self.unsynced.drain(..done.min(self.unsynced.len()));
+        give_back(&mut self.unsynced);
         self.synced = upto;
         self.synced_place = self.log.place(upto).unwrap_or_default();
         self.failure = None;
@@ -101,6 +105,13 @@ impl Writer {
     }
 }
 
+/// A disk that was slow for once leaves a buffer of megabytes that nobody needs again.
+fn give_back(buffer: &mut Vec<u8>) {
+    if buffer.len() < KEPT / 2 && buffer.capacity() > KEPT {
+        buffer.shrink_to(KEPT);
+    }
+}
+
 impl Outcome {
     /// What became of a record, if that is known.
     fn of(&self, written: Written) -> Option<Result<(), JournalError>> {
@@ -109,5 +120,21 @@ impl Outcome {
         }
         let error = self.error.as_ref().filter(|_| written.0 <= self.failed)?;
         Some(Err(error.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_slow_disk_made_large_is_given_back_once_it_is_needed_no_more() {
+        let mut buffer = vec![0; 4 * KEPT];
+        give_back(&mut buffer);
+        assert_eq!(buffer.len(), 4 * KEPT);
+        buffer.drain(..4 * KEPT - 10);
+        give_back(&mut buffer);
+        assert_eq!(buffer.len(), 10);
+        assert!(buffer.capacity() < 2 * KEPT);
     }
 }

@@ -23,10 +23,10 @@ const ROUNDS: usize = 5;
 /// The longest call.
 const WHOLE: Duration = Duration::from_millis(12);
 const STREAM: &str = r#","stream":true"#;
-/// At its end a process that made few calls has still not made each of its caches.
+/// A process that made few calls has not filled its caches yet.
 const WARM: (usize, usize) = (105, 125);
 
-/// `calls` whole ones, half of them streams' beginnings at that, and a tenth as many that are left.
+/// `calls` whole ones, and a tenth as many that are left, half of them streams.
 async fn round(process: &Process, key: &Key, calls: usize) {
     let tasks = TaskTracker::new();
     let mut callers = Vec::new();
