@@ -6,13 +6,11 @@ use tollgate::domain::limits::Limits;
 use tollgate::domain::time::Clock;
 use tollgate::store::keys::{self, KeyPatch};
 
-use super::limits::quota;
 use crate::provider::Provider;
 use crate::support::app::TestApp;
 use crate::support::client::Reply;
 use crate::support::db::TestDb;
 use crate::support::link::Link;
-use crate::support::proxy::Proxy;
 
 /// A gateway whose way to its database is cut.
 async fn cut_off() -> (TestApp, Link) {
@@ -93,29 +91,4 @@ async fn known_keys_work_on_and_readiness_ends_while_the_database_is_away() {
     link.mend();
     ready(true).await;
     app.booked(2).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_database_delays_no_call_of_a_known_key_and_new_ones_are_told_soon() {
-    let mut database = TestDb::postgres().await;
-    let proxy = Proxy::before(&mut database).await;
-    let app = TestApp::with(database, Provider::honest().await, "").await;
-    let known = app.limited_key(quota(1_000_000)).await;
-    assert_eq!(app.client.chat(&known.secret).await.status, 200);
-    let stranger = app.key().await;
-    proxy.slow(Duration::from_secs(5));
-    for _ in 0..20 {
-        let asked = Instant::now();
-        assert_eq!(app.client.chat(&known.secret).await.status, 200);
-        assert!(asked.elapsed() < Duration::from_secs(1));
-    }
-    let asked = Instant::now();
-    assert_waits(&app.client.chat(&stranger.secret).await);
-    assert!(asked.elapsed() < Duration::from_secs(4));
-    proxy.slow(Duration::ZERO);
-    app.until("the stranger is served", async || {
-        (app.client.chat(&stranger.secret).await.status == 200).then_some(())
-    })
-    .await;
-    app.booked(22).await;
 }

@@ -1,10 +1,9 @@
 //! A TCP forwarder before a server, to take the server away: cut, so that every connection breaks
 //! and new ones are closed; frozen, so that nothing moves; or stranded, so that the connections of
-//! today never move again and nobody is told. Or only slow.
+//! today never move again and nobody is told.
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -22,8 +21,6 @@ struct State {
     mode: Mode,
     /// Connections of an earlier one are stranded.
     generation: u64,
-    /// How much later everything arrives, each way.
-    delay: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +45,6 @@ impl Proxy {
         let state = Arc::new(watch::Sender::new(State {
             mode: Mode::Open,
             generation: 0,
-            delay: Duration::ZERO,
         }));
         TaskTracker::new().spawn(accept(listener, server, Arc::clone(&state)));
         Self(state)
@@ -67,11 +63,6 @@ impl Proxy {
     /// Nothing moves.
     pub fn freeze(&self) {
         self.0.send_modify(|state| state.mode = Mode::Frozen);
-    }
-
-    /// Everything arrives later by that, each way.
-    pub fn slow(&self, delay: Duration) {
-        self.0.send_modify(|state| state.delay = delay);
     }
 
     /// Nothing moves, and what is connected now never will.
@@ -119,10 +110,6 @@ async fn copy(
         let count = from.read(&mut buffer).await?;
         if count == 0 {
             return Ok(());
-        }
-        let delay = state.borrow().delay;
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
         }
         let _ = state.wait_for(moves).await;
         to.write_all(&buffer[..count]).await?;
