@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
@@ -107,30 +107,47 @@ impl Lifecycle {
         self.calls.wait().await;
     }
 
-    /// Stops at the first signal, and at once at the second. Never returns otherwise: what is being
-    /// served ends, and with it the process.
-    pub async fn obey_signals(&self, delay: Duration) -> std::io::Result<Infallible> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut next = async || {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        next().await;
+    /// Stops at the first of `signals`, and at once at the second. Never returns: what is being served
+    /// ends, and with it the process.
+    pub async fn obey(&self, mut signals: Signals, delay: Duration) -> Infallible {
+        signals.next().await;
         tracing::info!("stopping: calls in flight may finish; a second signal ends them now");
         self.leave();
         supervise(NotifyState::Stopping);
         tokio::select! {
             () = tokio::time::sleep(delay) => {
                 self.stop();
-                next().await;
+                signals.next().await;
             }
-            () = next() => {}
+            () = signals.next() => {}
         }
         self.stop_now();
         std::future::pending().await
+    }
+}
+
+/// SIGTERM and SIGINT. Unless somebody listens they end the process as it stands, so this comes before
+/// anybody is told that calls are welcome.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on the signals wait here.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns at the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 

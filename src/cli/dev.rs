@@ -54,7 +54,7 @@ pub async fn dev(mut config: Config) -> anyhow::Result<()> {
     let app = App::build(&config, Clock::default()).await?;
     let tryout = try_out(&config).await?;
     writeln!(stdout(), "{}", welcome(&config, address, &tryout))?;
-    serve::run(&config, app, listener).await
+    serve::run(&config, app, listener, serve::listen()?).await
 }
 
 /// Anyone who reaches a try-out may use it, so nobody else may.

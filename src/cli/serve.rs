@@ -13,6 +13,7 @@ use super::set_up;
 use crate::app::App;
 use crate::config::{Config, ConfigError};
 use crate::domain::time::Clock;
+use crate::lifecycle::Signals;
 use crate::metrics::{self, Metrics};
 use crate::providers::Catalog;
 use crate::server::{descriptors, memory};
@@ -27,11 +28,16 @@ pub async fn serve(
     for warning in config.warnings.iter().chain(&few).chain(&little) {
         tracing::warn!("{warning}");
     }
+    let mut signals = listen()?;
     let listener = bind(&config).await?;
-    let app = App::build(&config, Clock::default()).await?;
+    let app = tokio::select! {
+        app = App::build(&config, Clock::default()) => app?,
+        // Nothing was begun that has to end.
+        () = signals.next() => return Ok(()),
+    };
     let (catalog, management) = (app.catalog(), app.management());
     tokio::select! {
-        ended = run(&config, app, listener) => ended,
+        ended = run(&config, app, listener, signals) => ended,
         never = set_up::offer(&management) => match never {},
         Err(failed) = obey_reloads(&catalog, reload) => {
             Err(failed).context("cannot wait for SIGHUP")
@@ -79,16 +85,24 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     })
 }
 
+/// The signals that end a gateway.
+pub(super) fn listen() -> anyhow::Result<Signals> {
+    Signals::listen().context("cannot wait for signals")
+}
+
 /// Runs `app` until a signal, and until what it serves then has ended.
-pub(super) async fn run(config: &Config, app: App, listener: TcpListener) -> anyhow::Result<()> {
+pub(super) async fn run(
+    config: &Config,
+    app: App,
+    listener: TcpListener,
+    signals: Signals,
+) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     let (lifecycle, metrics) = (app.lifecycle(), app.metrics());
     tokio::select! {
         never = show(metrics, config.server.metrics_listen) => match never {},
         ended = app.run(listener) => ended?,
-        Err(failed) = lifecycle.obey_signals(config.server.shutdown_delay) => {
-            return Err(failed).context("cannot wait for signals");
-        }
+        never = lifecycle.obey(signals, config.server.shutdown_delay) => match never {},
     }
     tracing::info!("stopped");
     Ok(())
