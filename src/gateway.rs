@@ -76,10 +76,13 @@ impl Gateway {
     /// The life of a call, outermost stage first.
     fn path(&self, route: &'static str, endpoint: Endpoint) -> MethodRouter {
         let path = ServiceBuilder::new()
-            // → Call: its id, and one log line and one count when its answer has ended
-            .layer(
-                access_log::layer(route, &self.clock, &self.metrics).traced(self.tracer.as_ref()),
-            )
+            // → Call: its id; one log line, one count and its trace when its answer has ended
+            .layer(access_log::layer(
+                route,
+                &self.clock,
+                &self.metrics,
+                self.tracer.as_ref(),
+            ))
             // heads of a size that clients send
             .layer(HeadLimitsLayer)
             // → Known: one credential, and whose it is

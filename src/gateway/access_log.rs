@@ -63,23 +63,19 @@ pub struct AccessLog<S> {
     inner: S,
 }
 
-/// Logs calls to `route`, the template and never the path, which may hold a one-time link.
-pub fn layer(route: &'static str, clock: &Clock, metrics: &Arc<Metrics>) -> AccessLogLayer {
+/// Logs calls to `route`, the template and never the path, which may hold a one-time link; those that
+/// `tracer` chooses are traced too.
+pub fn layer(
+    route: &'static str,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+    tracer: Option<&Arc<Tracer>>,
+) -> AccessLogLayer {
     AccessLogLayer {
         route,
         clock: clock.clone(),
         metrics: Arc::clone(metrics),
-        tracer: None,
-    }
-}
-
-impl AccessLogLayer {
-    /// Also traces the calls that `tracer` chooses.
-    pub fn traced(self, tracer: Option<&Arc<Tracer>>) -> Self {
-        Self {
-            tracer: tracer.cloned(),
-            ..self
-        }
+        tracer: tracer.cloned(),
     }
 }
 
@@ -176,7 +172,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_a_stage_is_an_internal_error_of_that_call_alone() {
         let buggy = tower::service_fn(|_: Box<Call>| async { panic!("a bug") });
-        let mut stage = layer("/buggy", &Clock::default(), &Metrics::new()).layer(buggy);
+        let mut stage = layer("/buggy", &Clock::default(), &Metrics::new(), None).layer(buggy);
         for _ in 0..2 {
             let answer = stage.call(Request::new(Body::empty())).await.unwrap();
             assert_eq!(answer.status(), 500);

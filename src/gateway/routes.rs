@@ -38,7 +38,7 @@ impl Gateway {
     /// What a key may call.
     fn models(&self, route: &'static str) -> MethodRouter {
         let path = ServiceBuilder::new()
-            .layer(access_log::layer(route, &self.clock, &self.metrics))
+            .layer(access_log::layer(route, &self.clock, &self.metrics, None))
             .layer(HeadLimitsLayer)
             .layer(authenticate::layer(&self.callers))
             .layer(LimitHeadersLayer)
@@ -48,7 +48,7 @@ impl Gateway {
 
     fn probe(&self, route: &'static str, probe: Probe) -> MethodRouter {
         let path = ServiceBuilder::new()
-            .layer(access_log::layer(route, &self.clock, &self.metrics))
+            .layer(access_log::layer(route, &self.clock, &self.metrics, None))
             .layer(HeadLimitsLayer)
             .service(probe);
         self.only("GET, HEAD", route, get_service(path))
@@ -66,7 +66,7 @@ impl Gateway {
 
     fn not_served(&self, route: &'static str, answer: NotServed) -> MethodRouter {
         let path = ServiceBuilder::new()
-            .layer(access_log::layer(route, &self.clock, &self.metrics))
+            .layer(access_log::layer(route, &self.clock, &self.metrics, None))
             .layer(HeadLimitsLayer)
             .service(answer);
         any_service(path)
