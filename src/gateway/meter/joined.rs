@@ -4,6 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 /// Frames are joined up to this size.
 pub(super) const JOINED: usize = 16 * 1024;
+/// The last one goes past that: with room for it, the buffer is not doubled for its sake.
+const ROOM: usize = JOINED + 4 * 1024;
 
 /// See the module.
 #[derive(Default)]
@@ -26,7 +28,7 @@ impl Joined {
             return;
         }
         if self.all.is_empty() {
-            self.all.reserve(JOINED.max(self.first.len() + bytes.len()));
+            self.all.reserve(ROOM.max(self.first.len() + bytes.len()));
             self.all.extend_from_slice(&std::mem::take(&mut self.first));
         }
         self.all.extend_from_slice(&bytes);
