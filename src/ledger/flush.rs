@@ -107,7 +107,7 @@ impl Flusher {
         let ledger = Arc::clone(&self.ledger);
         ledger.empty_all();
         let last = async {
-            while let Err(error) = self.flush().await {
+            while let Err(error) = self.write_all().await {
                 tracing::error!(%error, waiting = ledger.outbox.waiting(), "usage could not be written yet");
                 tokio::time::sleep(EVERY).await;
             }
@@ -124,18 +124,34 @@ impl Flusher {
         written.is_ok()
     }
 
-    /// Writes everything that waits.
+    /// Writes what waits now. What comes meanwhile gathers for the next time: written at once, it would
+    /// be a handful of calls a transaction, and one transaction after the other.
     pub(super) async fn flush(&mut self) -> Result<(), FlushError> {
-        loop {
-            if self.leaving.is_none() {
-                self.leaving = self.next()?;
+        let waiting = self.ledger.outbox.settled();
+        while self.write_next().await? {
+            if self.read >= waiting && self.returns.is_empty() {
+                break;
             }
-            let Some(leaving) = &self.leaving else {
-                return Ok(());
-            };
-            self.ledger.book(leaving).await?;
-            self.ledger.booked(self.leaving.take().unwrap_or_default());
         }
+        Ok(())
+    }
+
+    async fn write_all(&mut self) -> Result<(), FlushError> {
+        while self.write_next().await? {}
+        Ok(())
+    }
+
+    /// Writes one batch; false if nothing waits.
+    async fn write_next(&mut self) -> Result<bool, FlushError> {
+        if self.leaving.is_none() {
+            self.leaving = self.next()?;
+        }
+        let Some(leaving) = &self.leaving else {
+            return Ok(false);
+        };
+        self.ledger.book(leaving).await?;
+        self.ledger.booked(self.leaving.take().unwrap_or_default());
+        Ok(true)
     }
 
     /// What goes next, if anything does. Room never goes back ahead of the calls that spent from the same lease: those

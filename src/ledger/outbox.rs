@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -39,6 +39,8 @@ pub(super) struct Outbox {
     booked: AtomicU64,
     threshold: AtomicU64,
     bell: Notify,
+    /// Whether somebody waits for what is to be written, however little it is.
+    is_urgent: AtomicBool,
     stranded: Mutex<Vec<Stranded>>,
     /// Stranded calls, those on their way to the store included.
     strandings: AtomicU64,
@@ -61,6 +63,7 @@ impl Default for Outbox {
             booked: AtomicU64::new(0),
             threshold: AtomicU64::new(MANY),
             bell: Notify::new(),
+            is_urgent: AtomicBool::new(false),
             stranded: Mutex::default(),
             strandings: AtomicU64::new(0),
             returns: Mutex::default(),
@@ -70,7 +73,7 @@ impl Default for Outbox {
 
 impl Outbox {
     /// A call was written down as ended; before its room is free again.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         self.settled.fetch_add(1, Ordering::AcqRel);
         if self.is_many() {
             self.bell.notify_one();
@@ -98,9 +101,15 @@ impl Outbox {
         self.settled().saturating_sub(booked)
     }
 
-    /// Returns when something should be written at once.
+    /// Returns when something should be written at once. Calls that were many when they rang may have
+    /// been written since.
     pub(super) async fn rung(&self) {
-        self.bell.notified().await;
+        loop {
+            self.bell.notified().await;
+            if self.is_urgent.swap(false, Ordering::AcqRel) || self.is_many() {
+                return;
+            }
+        }
     }
 
     /// Adapts what counts as many waiting calls.
@@ -121,6 +130,7 @@ impl Outbox {
 
     /// The same at once, because others wait for it.
     pub(super) fn hurry(&self) {
+        self.is_urgent.store(true, Ordering::Release);
         self.bell.notify_one();
     }
 
@@ -148,7 +158,7 @@ impl Outbox {
         let call = (opening, closing);
         self.strandings.fetch_add(1, Ordering::AcqRel);
         self.stranded.lock().push(Stranded { call, booked });
-        self.bell.notify_one();
+        self.hurry();
         is_booked
     }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::journal::{Disk, Durability, Local, Options};
+use super::outbox::Outbox;
 use super::*;
 use crate::domain::key::SecretHash;
 use crate::domain::limits::{Limits, TokenQuota, TokenUnit};
@@ -16,6 +17,8 @@ use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId, ScopeId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Ending, Source, Usage};
 use crate::store::ledger_check;
+
+mod batches;
 
 /// A disk that takes nothing while it is broken.
 #[derive(Default)]
@@ -66,19 +69,7 @@ impl Running {
     }
 
     async fn at(clock: Clock, durability: Durability) -> Self {
-        let directory = TempDir::new().unwrap();
-        let url = format!("sqlite://{}", directory.path().join("t.db").display());
-        let db = Db::connect(&url).await.unwrap();
-        db.migrate().await.unwrap();
-        let options = Options {
-            durability,
-            max_bytes: 4 * 1024 * 1024,
-        };
-        let disk = Arc::new(Fragile::default());
-        let opened = Journal::open_on(Arc::clone(&disk) as _, directory.path(), options);
-        let (journal, predecessors) = opened.unwrap();
-        let ledger = Ledger::new(db, clock, journal);
-        ledger.open(predecessors).await.unwrap();
+        let (ledger, disk, directory) = opened(clock, durability).await;
         let stop = CancellationToken::new();
         let ended = TaskTracker::new().spawn(Arc::clone(&ledger).run(stop.clone()));
         Self {
@@ -114,6 +105,24 @@ impl Running {
         assert_eq!(ledger_check::verify(&self.ledger.db).await.unwrap(), []);
         self.ledger
     }
+}
+
+/// A ledger that does not run yet.
+async fn opened(clock: Clock, durability: Durability) -> (Arc<Ledger>, Arc<Fragile>, TempDir) {
+    let directory = TempDir::new().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("t.db").display());
+    let db = Db::connect(&url).await.unwrap();
+    db.migrate().await.unwrap();
+    let options = Options {
+        durability,
+        max_bytes: 4 * 1024 * 1024,
+    };
+    let disk = Arc::new(Fragile::default());
+    let journal = Journal::open_on(Arc::clone(&disk) as _, directory.path(), options);
+    let (journal, predecessors) = journal.unwrap();
+    let ledger = Ledger::new(db, clock, journal);
+    ledger.open(predecessors).await.unwrap();
+    (ledger, disk, directory)
 }
 
 fn intent() -> Intent {
