@@ -6,6 +6,7 @@ pub mod calls;
 mod departures;
 mod edits;
 mod full;
+mod full_store;
 mod journals;
 #[cfg(debug_assertions)]
 mod kill_points;

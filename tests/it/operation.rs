@@ -3,7 +3,7 @@
 
 mod caller;
 mod descriptors;
-mod figures;
+pub mod figures;
 mod floods;
 mod frames;
 mod idle_streams;
