@@ -1,6 +1,6 @@
-//! A database that takes nothing more, because its disk is full: calls go on, their usage waits in the
-//! journal and says so, whoever edits is told to come again; and when it takes something again, all of
-//! it is booked, without a restart.
+//! A database that takes nothing more, because its disk is full or it may only be read: calls go on,
+//! their usage waits in the journal and says so, whoever edits is told to come again; and when it
+//! takes something again, all of it is booked, without a restart.
 
 use http::Method;
 use serde_json::json;
@@ -104,6 +104,27 @@ async fn a_postgres_whose_disk_is_full_costs_no_call() {
     let site = Site::numbered(database, "").await;
     is_survived(site, async |_| disk.fill(), async |_| disk.empty()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_may_only_be_read_costs_no_call() {
+    let site = Site::numbered(TestDb::postgres().await, "").await;
+    let name = name(&site.database).to_owned();
+    let set = async |db: &Db, what: &str| {
+        // Whoever undoes it has it, too.
+        let all = format!("BEGIN READ WRITE; ALTER DATABASE {name} {what}; COMMIT");
+        execute(db, &all).await;
+        execute(db, EVERYBODY_ELSE).await;
+    };
+    is_survived(
+        site,
+        async |db| set(db, "SET default_transaction_read_only = on").await,
+        async |db| set(db, "RESET default_transaction_read_only").await,
+    )
+    .await;
+}
+
+const EVERYBODY_ELSE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 fn name(database: &TestDb) -> &str {
     database.url.rsplit_once('/').unwrap().1
