@@ -3,6 +3,7 @@
 
 mod books;
 pub mod calls;
+mod crowded_store;
 mod departures;
 mod edits;
 mod full;

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,6 +18,7 @@ use super::db::TestDb;
 /// A running forwarder; it ends with the test's runtime.
 pub struct Proxy {
     state: Arc<watch::Sender<State>>,
+    accepted: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy)]
@@ -58,8 +60,15 @@ impl Proxy {
             mode: Mode::Open,
             generation: 0,
         }));
-        TaskTracker::new().spawn(accept(listener, server, Arc::clone(&state)));
-        Self { state }
+        let accepted = Arc::default();
+        let accepting = accept(listener, server, Arc::clone(&state), Arc::clone(&accepted));
+        TaskTracker::new().spawn(accepting);
+        Self { state, accepted }
+    }
+
+    /// How many connections were asked for so far.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// Everything works.
@@ -92,9 +101,15 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: String, state: Arc<watch::Sender<State>>) {
+async fn accept(
+    listener: TcpListener,
+    server: String,
+    state: Arc<watch::Sender<State>>,
+    accepted: Arc<AtomicUsize>,
+) {
     let connections = TaskTracker::new();
     while let Ok((client, _)) = listener.accept().await {
+        accepted.fetch_add(1, Ordering::Relaxed);
         if state.borrow().mode == Mode::Cut {
             continue;
         }
