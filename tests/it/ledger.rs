@@ -1,6 +1,7 @@
 //! The ledger's promises, proved on the real binary: processes are crowded, killed, stopped and cut
 //! off, and then what clients saw, what the provider counted and what is booked must agree.
 
+mod backlog;
 mod books;
 pub mod calls;
 mod crowded_store;
