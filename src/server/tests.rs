@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::routing::get;
@@ -7,19 +8,40 @@ use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioExecutor;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::*;
 use crate::config::{Config, Sources};
 
 /// A server of an endless answer and a large one, whose readers have `write` to take something.
 async fn impatient(write: Duration) -> (SocketAddr, Arc<Lifecycle>) {
+    watched(write, unbounded_channel().0).await
+}
+
+/// Says so when it is dropped.
+struct Ending(UnboundedSender<Instant>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Most tests do not listen.
+        let _ = self.0.send(Instant::now());
+    }
+}
+
+/// The same, and whenever an endless answer is dropped, `ended` is told.
+async fn watched(write: Duration, ended: UnboundedSender<Instant>) -> (SocketAddr, Arc<Lifecycle>) {
     let config = Config::load_without_credentials(Sources {
         files: &[],
         environment: [],
         data_dir: None,
     });
-    let endless = || {
-        let zeros = || Ok::<_, Infallible>(Bytes::from_static(&[0; 1024]));
+    let endless = move || {
+        let ending = Ending(ended.clone());
+        let zeros = move || {
+            let _kept = &ending;
+            Ok::<_, Infallible>(Bytes::from_static(&[0; 1024]))
+        };
         Body::from_stream(futures_util::stream::repeat_with(zeros))
     };
     let router = Router::new()
@@ -55,6 +77,30 @@ async fn a_reader_that_stalls_by_its_window_is_given_up() {
         );
         drop(unread);
     }
+    lifecycle.stop();
+}
+
+#[tokio::test]
+async fn a_reader_that_stalls_in_http_1_is_given_up_with_its_call() {
+    let stall = Duration::from_millis(300);
+    let (sender, mut ended) = unbounded_channel();
+    let (address, lifecycle) = watched(stall, sender).await;
+    let mut reader = TcpStream::connect(address).await.unwrap();
+    let call = b"GET /endless HTTP/1.1\r\nhost: t\r\n\r\n";
+    reader.write_all(call).await.unwrap();
+    // As long as it reads, however long that is, it is served.
+    let began = Instant::now();
+    let (mut last_read, mut some) = (began, vec![0; 100_000]);
+    while last_read < began + 2 * stall {
+        reader.read_exact(&mut some).await.unwrap();
+        last_read = Instant::now();
+    }
+    let end = tokio::time::timeout(Duration::from_secs(10), ended.recv()).await;
+    let stalled = end.expect("the call ends").unwrap() - last_read;
+    assert!(stalled >= stall / 2, "after {stalled:?}");
+    let mut rest = Vec::new();
+    let _ = reader.read_to_end(&mut rest).await;
+    assert!(!rest.ends_with(b"0\r\n\r\n"), "it looks whole");
     lifecycle.stop();
 }
 

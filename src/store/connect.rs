@@ -2,6 +2,7 @@
 //! gateway can start while it is away; a `SQLite` file is created for its owner's eyes only.
 
 use std::fs::{DirBuilder, OpenOptions};
+use std::future::ready;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,9 @@ use std::time::Duration;
 
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 use tokio::time::timeout;
 
 use super::{Db, SqlitePools, StoreError};
@@ -156,6 +159,7 @@ async fn sqlite(path: &Path) -> Result<SqlitePools, StoreError> {
         pool.acquire_timeout(BUSY)
             .idle_timeout(None)
             .max_lifetime(None)
+            .before_acquire(|connection, _| Box::pin(ready(Ok(is_free(connection)))))
     };
     let writer = WRITING
         .iter()
@@ -168,6 +172,12 @@ async fn sqlite(path: &Path) -> Result<SqlitePools, StoreError> {
         .pragma("cache_size", READER_CACHE);
     let read = pool(SQLITE_READERS).connect_lazy_with(readers);
     Ok(SqlitePools { write, read, file })
+}
+
+/// Whether a connection may be used again. A full or failing disk has `SQLite` undo a transaction by
+/// itself; undoing it once more fails, and the connection counts as busy with it from then on.
+fn is_free(connection: &SqliteConnection) -> bool {
+    !connection.is_in_transaction()
 }
 
 fn looking(path: &Path) -> SqlitePools {

@@ -80,8 +80,8 @@ const CONFLICTS: [(&str, &str); 6] = [
 
 /// Postgres classes and codes that a later attempt may not meet again: connection, resources,
 /// operator intervention, serialization, deadlock, a transaction that took too long to go on, and a
-/// server that is not ready or full.
-const PASSING: [&str; 7] = ["08", "53", "57", "40", "25P03", "55P03", "58"];
+/// server that is not ready, full or only to be read, as one that was just replaced is.
+const PASSING: [&str; 8] = ["08", "53", "57", "40", "25P03", "25006", "55P03", "58"];
 
 /// Of those, the ones that ask for the transaction to be done again.
 const GAVE_WAY: [&str; 2] = ["40001", "40P01"];

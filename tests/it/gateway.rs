@@ -29,6 +29,7 @@ mod routes;
 mod routing;
 mod secrets;
 mod shutdown;
+mod slow_store;
 mod store_away;
 mod stream_endings;
 mod streams;

@@ -1,11 +1,14 @@
 //! The ledger's promises, proved on the real binary: processes are crowded, killed, stopped and cut
 //! off, and then what clients saw, what the provider counted and what is booked must agree.
 
+mod backlog;
 mod books;
 pub mod calls;
+mod crowded_store;
 mod departures;
 mod edits;
 mod full;
+mod full_store;
 mod journals;
 #[cfg(debug_assertions)]
 mod kill_points;

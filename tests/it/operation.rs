@@ -3,7 +3,7 @@
 
 mod caller;
 mod descriptors;
-mod figures;
+pub mod figures;
 mod floods;
 mod frames;
 mod idle_streams;
@@ -15,6 +15,6 @@ mod stop;
 
 /// Says how it went, for whoever runs the long counts.
 #[expect(clippy::print_stdout, reason = "figures are for people")]
-fn report(figures: &str) {
+pub fn report(figures: &str) {
     println!("{figures}");
 }

@@ -30,6 +30,7 @@ install_packages() {
   fi
   have pg_dump || missing+=(postgresql-client)
   have sqlite3 || missing+=(sqlite3)
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
   ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
 }
 

@@ -119,23 +119,28 @@ async fn a_flood_of_unknown_keys_leaves_known_ones_alone(database: TestDb) {
     assert_eq!(app.sent().len(), 2);
 }
 
+/// Waits until all changes are followed: what is cached after that stays.
+pub async fn follows_changes(app: &TestApp) {
+    let marker = app.key().await;
+    assert_eq!(code(app, &marker.secret).await, None);
+    let disabled = KeyPatch {
+        status: Some(KeyStatus::Disabled),
+        ..KeyPatch::default()
+    };
+    keys::update(app.db(), marker.id, disabled, Clock::default().now())
+        .await
+        .unwrap();
+    within_a_second(app, &marker, Some("key_disabled")).await;
+}
+
 /// Ways in which Postgres goes away.
 async fn without_the_store(take_away: impl Fn(&Proxy)) {
     let mut database = TestDb::postgres().await;
     let proxy = Proxy::before(&mut database).await;
     let provider = Provider::honest().await;
     let app = TestApp::with(database, provider, "[auth]\ngrace = \"2s\"\n").await;
-    let (key, marker) = (app.limited_key(quota(1_000_000)).await, app.key().await);
-    let disabled = KeyPatch {
-        status: Some(KeyStatus::Disabled),
-        ..KeyPatch::default()
-    };
-    assert_eq!(code(&app, &marker.secret).await, None);
-    keys::update(app.db(), marker.id, disabled, Clock::default().now())
-        .await
-        .unwrap();
-    within_a_second(&app, &marker, Some("key_disabled")).await;
-    // All changes are followed now: what is cached stays.
+    let key = app.limited_key(quota(1_000_000)).await;
+    follows_changes(&app).await;
     assert_eq!(code(&app, &key.secret).await, None);
     take_away(&proxy);
     let taken = Instant::now();

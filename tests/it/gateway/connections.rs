@@ -1,4 +1,5 @@
 //! Peers that are slow, silent or greedy: closed in time, and nobody else notices.
+//! How long a reader that takes nothing is borne is no setting: `server/tests.rs` shortens it.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
+use crate::ledger::{few_or_many, until};
 use crate::provider::{EventStream, Provider, sse};
 use crate::support::app::TestApp;
 use crate::support::client::{CHAT, chat_body};
@@ -261,4 +263,33 @@ async fn a_slow_reader_holds_the_provider_back_and_not_the_gateways_memory() {
     let call = &app.booked(1).await[0];
     // Socket buffers at both ends hold a few megabytes, a quarter of a million tokens each.
     assert!(call.total_tokens < 20_000_000 / 4, "{}", call.total_tokens);
+}
+
+/// Waits out the minute that a reader may take nothing, so only in the long run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_takes_nothing_for_a_minute_is_cut_and_charged() {
+    if few_or_many(0, 1) == 0 {
+        return;
+    }
+    let app = TestApp::start().await;
+    let key = app.key().await;
+    app.provider
+        .direct(|_| EventStream::new().forever(&sse::chunk(&"x".repeat(1000))));
+    let mut reader = app.client.connect().await;
+    let body = chat_body(r#","stream":true"#);
+    let head = format!("Content-Length: {}", body.len());
+    let call = post(&key.secret, &head, &body);
+    reader.write_all(call.as_bytes()).await.unwrap();
+    reader.read_exact(&mut [0; 15]).await.unwrap();
+    let since = Instant::now();
+    until("its call is booked", async || app.count_booked().await == 1).await;
+    let borne = since.elapsed();
+    app.provider.cancelled(1).await;
+    assert!(borne > Duration::from_secs(55), "cut after {borne:?}");
+    let call = &app.booked(1).await[0];
+    assert!(call.total_tokens > 1000, "{call:?}");
+    // What was on its way is read; the end is none.
+    let mut rest = Vec::new();
+    let _ = reader.read_to_end(&mut rest).await;
+    assert!(!rest.ends_with(b"0\r\n\r\n"));
 }

@@ -16,15 +16,15 @@ const SMALL_JOURNAL: &str = "[ledger]\njournal_max_bytes = 1048576";
 const LARGE_JOURNAL: &str = "[ledger]\njournal_max_bytes = 16777216";
 
 /// One process at work, with room for all that it does.
-struct Busy {
-    site: Site,
-    load: Load,
-    process: Process,
+pub struct Busy {
+    pub site: Site,
+    pub load: Load,
+    pub process: Process,
     clients: super::load::Clients,
 }
 
 impl Busy {
-    async fn on(site: Site, machine: &Machine) -> Self {
+    pub async fn on(site: Site, machine: &Machine) -> Self {
         let key = site.budgeted_key();
         let process = machine.serve().await;
         let load = Load::default();
@@ -40,7 +40,7 @@ impl Busy {
     }
 
     /// Waits until many more calls were served.
-    async fn serves(&self) {
+    pub async fn serves(&self) {
         let enough = self.served() + 100;
         until("calls are served", async || self.served() >= enough).await;
     }
@@ -68,7 +68,7 @@ impl Busy {
 
     /// Ends all; fails unless everything is booked as it was, and nothing was refused for any other
     /// reason.
-    async fn finish(self) {
+    pub async fn finish(self) {
         self.clients.stop().await;
         self.process.stop();
         let made = self.load.made();

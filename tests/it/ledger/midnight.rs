@@ -1,6 +1,8 @@
 //! A period ends while calls are in flight: they count for the period in which they began, and the
-//! next one begins whole, in every process at once. Midnight comes when the database says so.
+//! next one begins whole, in every process at once. Midnight comes when the database says so, which on
+//! `SQLite` is when the machine does.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
@@ -8,7 +10,7 @@ use tollgate::domain::quota::Period;
 use tollgate::domain::time::Clock;
 use tollgate::store::Db;
 
-use super::site::{Process, Site};
+use super::site::{Machine, Process, Site};
 use super::until;
 use crate::provider::{EventStream, Gate, Provider, Usage, completion, sse};
 use crate::support::client::{CHAT, Reply, chat_body};
@@ -41,6 +43,16 @@ impl TestDb {
                 .unwrap();
         }
     }
+}
+
+/// What shows a process another time than the machine's, where it is installed.
+fn faketime() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("TOLLGATE_FAKETIME") {
+        return Some(named.into());
+    }
+    let libraries = PathBuf::from("/usr/lib").read_dir().ok()?.flatten();
+    let mut found = libraries.map(|one| one.path().join("faketime/libfaketimeMT.so.1"));
+    found.find(|library| library.is_file())
 }
 
 /// How far ahead a clock is whose day ends in a moment.
@@ -82,58 +94,107 @@ async fn call(process: &Process, secret: &str) -> Reply {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_over_midnight_count_for_the_day_in_which_they_began() {
-    let gate = Gate::closed();
-    let provider = Provider::start(answers(&gate)).await;
-    let site = Site::new(TestDb::postgres().await, provider, "");
-    site.database.set_clock(nearly_a_day()).await;
-    let limit = A_DAY.to_string();
-    let key = site.key(&[
-        "--rpd",
-        &limit,
-        "--quota",
-        "1000000",
-        "--quota-period",
-        "day",
-    ]);
-    let machines = [site.machine(), site.machine()];
+    let days = Days::on(TestDb::postgres().await).await;
+    days.site.database.set_clock(nearly_a_day()).await;
+    let machines = [days.site.machine(), days.site.machine()];
     let processes = [machines[0].serve().await, machines[1].serve().await];
-    let body = chat_body(r#","stream":true"#);
-    let mut streams = Vec::new();
-    for process in &processes {
-        let mut stream = process.client.open(CHAT, &key.secret, &body).await;
-        stream
-            .next()
-            .await
-            .expect("the stream begins before midnight");
-        streams.push(stream);
-    }
-    serve(&processes, &key.secret, A_DAY - 2).await;
-    let refused = call(&processes[0], &key.secret).await;
-    refused.assert_refused(429, "quota_held");
-    // The first of these is served when it is tomorrow.
-    serve(&processes, &key.secret, A_DAY).await;
-    let refused = call(&processes[0], &key.secret).await;
-    refused.assert_refused(429, "insufficient_quota");
-    gate.release();
-    for stream in streams {
-        assert!(stream.read().await.text().ends_with("data: [DONE]\n\n"));
-    }
-    processes.into_iter().for_each(Process::stop);
+    days.pass(processes.into()).await;
+}
 
-    let Db::Postgres(pool) = &site.database.db else {
-        unreachable!()
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_over_the_machines_midnight_count_for_the_day_in_which_they_began() {
+    let Some(faketime) = faketime() else {
+        say("skipped: libfaketime is not installed");
+        return;
     };
-    let used: Vec<i64> = sqlx::query_scalar(USED).fetch_all(pool).await.unwrap();
-    let whole = i64::try_from(A_DAY).unwrap();
-    assert_eq!(used, [whole, whole]);
-    let by_day = site.run(&["usage", "--org", super::site::ORGANISATION, "--by", "day"]);
-    let days: Vec<i64> = by_day["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row["requests"].as_i64().unwrap())
-        .collect();
-    assert_eq!(days, [whole, whole]);
-    assert!(site.budgets().await.iter().all(|budget| budget.leased == 0));
-    site.verify();
+    let days = Days::on(TestDb::sqlite().await).await;
+    let ahead = format!("+{}", nearly_a_day().as_secs_f64());
+    let environment = [
+        ("LD_PRELOAD", faketime.to_str().unwrap()),
+        ("FAKETIME", &ahead),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let machine: Machine = days.site.machine();
+    let process = machine.serve_with(&environment).await;
+    days.pass(vec![process]).await;
+}
+
+#[expect(clippy::print_stdout, reason = "what is skipped is said")]
+fn say(words: &str) {
+    println!("{words}");
+}
+
+/// A site whose streams wait for tomorrow, and a key with a limit a day.
+struct Days {
+    gate: Gate,
+    site: Site,
+    secret: String,
+}
+
+impl Days {
+    async fn on(database: TestDb) -> Self {
+        let gate = Gate::closed();
+        let provider = Provider::start(answers(&gate)).await;
+        let site = Site::new(database, provider, "");
+        let limit = A_DAY.to_string();
+        let a_day = [
+            "--rpd",
+            &limit,
+            "--quota",
+            "1000000",
+            "--quota-period",
+            "day",
+        ];
+        Self {
+            gate,
+            secret: site.key(&a_day).secret,
+            site,
+        }
+    }
+
+    /// Midnight comes while a call of each of `processes` is in flight.
+    async fn pass(self, processes: Vec<Process>) {
+        let body = chat_body(r#","stream":true"#);
+        let mut streams = Vec::new();
+        for process in &processes {
+            let mut stream = process.client.open(CHAT, &self.secret, &body).await;
+            let first = stream.next().await;
+            first.expect("the stream begins before midnight");
+            streams.push(stream);
+        }
+        serve(&processes, &self.secret, A_DAY - processes.len()).await;
+        let refused = call(&processes[0], &self.secret).await;
+        refused.assert_refused(429, "quota_held");
+        // The first of these is served when it is tomorrow.
+        serve(&processes, &self.secret, A_DAY).await;
+        let refused = call(&processes[0], &self.secret).await;
+        refused.assert_refused(429, "insufficient_quota");
+        self.gate.release();
+        for stream in streams {
+            assert!(stream.read().await.text().ends_with("data: [DONE]\n\n"));
+        }
+        processes.into_iter().for_each(Process::stop);
+        self.are_whole().await;
+    }
+
+    /// Fails unless each day was used as a whole.
+    async fn are_whole(&self) {
+        let used: Vec<i64> = match &self.site.database.db {
+            Db::Postgres(pool) => sqlx::query_scalar(USED).fetch_all(pool).await.unwrap(),
+            Db::Sqlite(pools) => {
+                let used = sqlx::query_scalar(USED).fetch_all(pools.writer());
+                used.await.unwrap()
+            }
+        };
+        let whole = i64::try_from(A_DAY).unwrap();
+        assert_eq!(used, [whole, whole]);
+        let by_day = ["usage", "--org", super::site::ORGANISATION, "--by", "day"];
+        let by_day = self.site.run(&by_day);
+        let days = by_day["data"].as_array().unwrap().iter();
+        let days: Vec<i64> = days.map(|row| row["requests"].as_i64().unwrap()).collect();
+        assert_eq!(days, [whole, whole]);
+        let budgets = self.site.budgets().await;
+        assert!(budgets.iter().all(|budget| budget.leased == 0));
+        self.site.verify();
+    }
 }

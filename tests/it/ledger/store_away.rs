@@ -16,7 +16,7 @@ use crate::support::proxy::Proxy;
 const SERVED: Duration = Duration::from_secs(25);
 
 /// Three processes at work, with room for all that they do.
-struct Busy {
+pub struct Busy {
     site: Site,
     load: Load,
     processes: Vec<Process>,
@@ -24,7 +24,7 @@ struct Busy {
 }
 
 impl Busy {
-    async fn on(database: TestDb) -> Self {
+    pub async fn on(database: TestDb) -> Self {
         let site = Site::numbered(database, "").await;
         let key = site.budgeted_key();
         let machines: Vec<Machine> = (0..3).map(|_| site.machine()).collect();
@@ -81,13 +81,18 @@ impl Busy {
 }
 
 /// Does `damage` for a while, and then makes it good.
-async fn is_survived(what: &str, busy: Busy, damage: impl FnOnce(), mend: impl FnOnce()) {
+pub async fn is_survived(
+    what: &str,
+    busy: Busy,
+    damage: impl AsyncFnOnce(),
+    mend: impl AsyncFnOnce(),
+) {
     let away = Instant::now();
-    damage();
+    damage().await;
     let outage = Duration::from_secs(if few_or_many(0, 1) > 0 { 60 } else { 5 });
     tokio::time::sleep(outage).await;
     busy.assert_served(away, Instant::now());
-    mend();
+    mend().await;
     busy.work(100).await;
     let calm = Instant::now();
     busy.work(100).await;
@@ -104,13 +109,19 @@ async fn behind_a_proxy() -> (Proxy, Busy) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_connection_to_the_store_costs_no_call() {
     let (proxy, busy) = behind_a_proxy().await;
-    is_survived("cut", busy, || proxy.cut(), || proxy.open()).await;
+    is_survived("cut", busy, async || proxy.cut(), async || proxy.open()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_to_the_store_that_hang_for_ever_cost_no_call() {
     let (proxy, busy) = behind_a_proxy().await;
-    is_survived("stranded", busy, || proxy.strand(), || proxy.open()).await;
+    is_survived(
+        "stranded",
+        busy,
+        async || proxy.strand(),
+        async || proxy.open(),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,7 +130,13 @@ async fn a_postgres_that_is_stopped_for_a_while_costs_no_call() {
         return;
     };
     let busy = Busy::on(TestDb::on(&server.url()).await).await;
-    is_survived("stopped", busy, || server.stop(), || server.resume()).await;
+    is_survived(
+        "stopped",
+        busy,
+        async || server.stop(),
+        async || server.resume(),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

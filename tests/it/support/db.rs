@@ -63,7 +63,11 @@ impl TestDb {
 
     /// Not migrated yet.
     pub async fn empty_sqlite() -> Self {
-        let directory = TempDir::new().unwrap();
+        Self::sqlite_in(TempDir::new().unwrap()).await
+    }
+
+    /// The same in `directory`.
+    pub async fn sqlite_in(directory: TempDir) -> Self {
         let url = format!(
             "sqlite://{}",
             directory.path().join("data/tollgate.db").display()

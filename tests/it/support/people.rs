@@ -10,6 +10,7 @@ use tollgate::domain::secret::{Secret, TOKEN_PREFIX};
 use tollgate::domain::tenant::{OrganisationId, TokenId, UserId};
 use tollgate::domain::time::{Clock, Timestamp};
 use tollgate::management::passwords;
+use tollgate::store::Db;
 use tollgate::store::organisations::{self, Organisation};
 use tollgate::store::sessions::{self, NewSession};
 use tollgate::store::tokens::{self, NewToken};
@@ -82,19 +83,7 @@ impl TestApp {
 
     /// A token of `place`, or of the operator.
     pub async fn token_of(&self, place: Option<(OrganisationId, Role)>) -> TestToken {
-        let secret = Secret::generate(TOKEN_PREFIX, |bytes| getrandom::fill(bytes).unwrap());
-        let new = NewToken {
-            place,
-            name: "test",
-            hash: secret.hash(),
-            display: &secret.display(),
-            expires_at: None,
-        };
-        let token = tokens::create(self.db(), new, now()).await.unwrap();
-        TestToken {
-            id: token.id,
-            ..TestToken::of(secret.expose())
-        }
+        TestToken::new(self.db(), place).await
     }
 
     /// Another organisation of this installation.
@@ -170,6 +159,23 @@ impl TestApp {
 }
 
 impl TestToken {
+    /// A token of `place`, or of the operator.
+    pub async fn new(db: &Db, place: Option<(OrganisationId, Role)>) -> Self {
+        let secret = Secret::generate(TOKEN_PREFIX, |bytes| getrandom::fill(bytes).unwrap());
+        let new = NewToken {
+            place,
+            name: "test",
+            hash: secret.hash(),
+            display: &secret.display(),
+            expires_at: None,
+        };
+        let token = tokens::create(db, new, now()).await.unwrap();
+        Self {
+            id: token.id,
+            ..Self::of(secret.expose())
+        }
+    }
+
     /// Whatever has this secret.
     pub fn of(secret: &str) -> Self {
         Self {

@@ -20,12 +20,18 @@ pub struct Server {
     directory: TempDir,
     is_root: bool,
     port: u16,
+    settings: String,
 }
 
 impl Server {
     /// Starts one; `None` where that is not possible, which it says.
-    #[expect(clippy::print_stdout, reason = "what is skipped is said")]
     pub fn start() -> Option<Self> {
+        Self::with("")
+    }
+
+    /// The same with further options.
+    #[expect(clippy::print_stdout, reason = "what is skipped is said")]
+    pub fn with(options: &str) -> Option<Self> {
         let Some(programs) = programs() else {
             println!("skipped: initdb and pg_ctl are not installed");
             return None;
@@ -42,6 +48,7 @@ impl Server {
             directory,
             is_root,
             port: free.local_addr().unwrap().port(),
+            settings: format!("{SETTINGS} {options}"),
         };
         let new = [
             "--username=tollgate",
@@ -75,8 +82,15 @@ impl Server {
         self.control("restart");
     }
 
+    /// Lends a directory to whoever runs it.
+    pub fn lend(&self, directory: &Path) {
+        if self.is_root {
+            chown(directory, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+
     fn control(&self, what: &str) {
-        let options = format!("--options=-p {} {SETTINGS}", self.port);
+        let options = format!("--options=-p {} {}", self.port, self.settings);
         let log = format!("--log={}", self.directory.path().join("log").display());
         let mode = "--mode=immediate";
         self.run(

@@ -1,9 +1,11 @@
 //! A TCP forwarder before a server, to take the server away: cut, so that every connection breaks
 //! and new ones are closed; frozen, so that nothing moves; or stranded, so that the connections of
-//! today never move again and nobody is told.
+//! today never move again and nobody is told. Or only slow, so that each answer takes its time.
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -14,7 +16,10 @@ use tokio_util::task::TaskTracker;
 use super::db::TestDb;
 
 /// A running forwarder; it ends with the test's runtime.
-pub struct Proxy(Arc<watch::Sender<State>>);
+pub struct Proxy {
+    state: Arc<watch::Sender<State>>,
+    accepted: Arc<AtomicUsize>,
+}
 
 #[derive(Clone, Copy)]
 struct State {
@@ -28,6 +33,15 @@ enum Mode {
     Open,
     Cut,
     Frozen,
+    /// Whatever the server says comes so much later.
+    Slow(Duration),
+}
+
+/// Who says what is forwarded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Client,
+    Server,
 }
 
 impl Proxy {
@@ -46,37 +60,56 @@ impl Proxy {
             mode: Mode::Open,
             generation: 0,
         }));
-        TaskTracker::new().spawn(accept(listener, server, Arc::clone(&state)));
-        Self(state)
+        let accepted = Arc::default();
+        let accepting = accept(listener, server, Arc::clone(&state), Arc::clone(&accepted));
+        TaskTracker::new().spawn(accepting);
+        Self { state, accepted }
+    }
+
+    /// How many connections were asked for so far.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// Everything works.
     pub fn open(&self) {
-        self.0.send_modify(|state| state.mode = Mode::Open);
+        self.state.send_modify(|state| state.mode = Mode::Open);
     }
 
     /// Every connection breaks.
     pub fn cut(&self) {
-        self.0.send_modify(|state| state.mode = Mode::Cut);
+        self.state.send_modify(|state| state.mode = Mode::Cut);
     }
 
     /// Nothing moves.
     pub fn freeze(&self) {
-        self.0.send_modify(|state| state.mode = Mode::Frozen);
+        self.state.send_modify(|state| state.mode = Mode::Frozen);
+    }
+
+    /// Each answer takes `delay` longer.
+    pub fn slow(&self, delay: Duration) {
+        self.state
+            .send_modify(|state| state.mode = Mode::Slow(delay));
     }
 
     /// Nothing moves, and what is connected now never will.
     pub fn strand(&self) {
-        self.0.send_modify(|state| {
+        self.state.send_modify(|state| {
             state.mode = Mode::Frozen;
             state.generation += 1;
         });
     }
 }
 
-async fn accept(listener: TcpListener, server: String, state: Arc<watch::Sender<State>>) {
+async fn accept(
+    listener: TcpListener,
+    server: String,
+    state: Arc<watch::Sender<State>>,
+    accepted: Arc<AtomicUsize>,
+) {
     let connections = TaskTracker::new();
     while let Ok((client, _)) = listener.accept().await {
+        accepted.fetch_add(1, Ordering::Relaxed);
         if state.borrow().mode == Mode::Cut {
             continue;
         }
@@ -92,13 +125,14 @@ async fn forward(client: TcpStream, server: &str, state: &watch::Sender<State>) 
     let ((client, to_client), (server, to_server)) = (client.into_split(), server.into_split());
     let mut cut = state.subscribe();
     tokio::select! {
-        up = copy(client, to_server, state.subscribe()) => up,
-        down = copy(server, to_client, state.subscribe()) => down,
+        up = copy(From::Client, client, to_server, state.subscribe()) => up,
+        down = copy(From::Server, server, to_client, state.subscribe()) => down,
         _ = cut.wait_for(|state| state.mode == Mode::Cut) => Ok(()),
     }
 }
 
 async fn copy(
+    who: From,
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut state: watch::Receiver<State>,
@@ -111,7 +145,10 @@ async fn copy(
         if count == 0 {
             return Ok(());
         }
-        let _ = state.wait_for(moves).await;
+        let mode = state.wait_for(moves).await.map(|state| state.mode);
+        if let (From::Server, Ok(Mode::Slow(delay))) = (who, mode) {
+            tokio::time::sleep(delay).await;
+        }
         to.write_all(&buffer[..count]).await?;
     }
 }
