@@ -2,6 +2,7 @@
 //! itself when it stands in another template; one that refreshes by itself is also an answer.
 
 mod chart;
+mod conflict;
 mod dialog;
 mod empty;
 mod field;
@@ -20,6 +21,7 @@ mod time;
 mod toast;
 
 pub use chart::{Chart, ChartKind, Series};
+pub use conflict::{Conflict, Difference};
 pub use dialog::Dialog;
 pub use empty::Empty;
 pub use field::{Choice, Control, Field};
@@ -46,6 +48,7 @@ macro_rules! markup {
 
 markup!(
     Chart,
+    Conflict,
     CopyField,
     Dialog,
     Empty,

@@ -12,6 +12,7 @@ mod answer;
 mod audit;
 mod bars;
 mod charts;
+mod conflict;
 mod done;
 mod door;
 mod form;

@@ -1,15 +1,15 @@
 //! Passwords: Argon2id, and what it may cost. A hash takes 19 MiB and tens of milliseconds of a core,
-//! so that only a few are made at once, beside the workers, and only so many wait.
+//! so that only a few are made at once, beside the workers and behind them, and only so many wait.
 
 use std::sync::Arc;
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{self, PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{Faults, Problem};
 
@@ -27,6 +27,11 @@ const QUEUE: usize = 64;
 
 /// When to come back if more do.
 const LATER: Duration = Duration::from_secs(1);
+
+/// How far a password stands behind calls where both want a core: it gets a tenth of it, so that it is
+/// hashed all the same.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 
 /// Hashed where there is no hash to compare with, so that this takes as long.
 const NO_SALT: &[u8; 16] = b"salt of a nobody";
@@ -86,16 +91,23 @@ impl Place {
         Ok((verified.map_err(|error| failed(&error))?, place))
     }
 
-    /// The place is taken until the work is done, even if nobody waits for it any more.
+    /// The place is taken until the work is done, even if nobody waits for it any more. It is done by
+    /// a thread of its own: one that stands back can never step forward again.
     async fn work<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<(T, Self), Problem> {
-        let working = tokio::task::spawn_blocking(move || (work(), self));
-        working.await.map_err(|error| {
-            tracing::error!(%error, "a password was not hashed");
-            Problem::Internal
-        })
+        let (done, answer) = oneshot::channel();
+        let working = move || {
+            // Where the work fails, the place is free before whoever waits gets to know.
+            let place = self;
+            stand_back();
+            let worked = work();
+            let _ = done.send((worked, place));
+        };
+        let thread = thread::Builder::new().name("password".to_owned());
+        thread.spawn(working).map_err(|error| failed(&error))?;
+        answer.await.map_err(|error| failed(&error))
     }
 }
 
@@ -151,7 +163,17 @@ fn argon2() -> Result<Argon2<'static>, password_hash::Error> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-fn failed(error: &password_hash::Error) -> Problem {
+/// Lets calls go first. Where that is refused, a password is hashed beside them.
+#[cfg(target_os = "linux")]
+fn stand_back() {
+    let _ = rustix::process::nice(NICE);
+}
+
+/// Elsewhere it is the whole process that would.
+#[cfg(not(target_os = "linux"))]
+fn stand_back() {}
+
+fn failed(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "a password was not hashed");
     Problem::Internal
 }
@@ -191,6 +213,32 @@ mod tests {
         ] {
             assert!(broken_rule(bad).is_some());
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_password_is_hashed_behind_calls_and_nothing_else_is() {
+        let own = || rustix::process::getpriority_process(None).unwrap();
+        let before = own();
+        let place = Passwords::default().place().await.unwrap();
+        let (hashing, _) = place.work(own).await.unwrap();
+        assert_eq!(hashing, (before + NICE).min(19));
+        assert_eq!(own(), before);
+        let worker = tokio::task::spawn_blocking(own).await;
+        assert_eq!(worker.unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_place_whose_work_fails_is_free_again() {
+        fn fails() {
+            panic!("a hash that cannot be made");
+        }
+        let passwords = Passwords::default();
+        let free = passwords.places.available_permits();
+        let place = passwords.place().await.unwrap();
+        let worked = place.work(fails).await;
+        assert!(matches!(worked, Err(Problem::Internal)));
+        assert_eq!(passwords.places.available_permits(), free);
     }
 
     #[tokio::test]

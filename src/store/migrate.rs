@@ -47,6 +47,11 @@ const POSTGRES: &[Step] = &[
         "add sums and states",
         include_str!("../../migrations/postgres/0006_add_sums_and_states.sql"),
     ),
+    (
+        7,
+        "find calls by index",
+        include_str!("../../migrations/postgres/0007_find_calls_by_index.sql"),
+    ),
 ];
 
 const SQLITE: &[Step] = &[
@@ -79,6 +84,11 @@ const SQLITE: &[Step] = &[
         6,
         "add sums and states",
         include_str!("../../migrations/sqlite/0006_add_sums_and_states.sql"),
+    ),
+    (
+        7,
+        "find calls by index",
+        include_str!("../../migrations/sqlite/0007_find_calls_by_index.sql"),
     ),
 ];
 

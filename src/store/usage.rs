@@ -1,23 +1,25 @@
 //! Usage as reports read it: sums from the hourly rollups, and the calls themselves. An hour counts
 //! as a whole, the first one too if the range begins inside it.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
 
 use super::{Db, StoreError, rollups};
-use crate::domain::quota::Period;
 use crate::domain::tenant::{KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 
+mod bounded;
 mod calls;
+mod sums;
 mod totals;
 
 pub use super::rollups::hour;
+pub use bounded::usage_at_most;
 pub use calls::{CallMark, CallRow, CallsQuery, calls, calls_page, for_each_call};
 pub use totals::{Total, totals};
+
+use sums::Sums;
 
 const NUMBERS: &str = "CAST(SUM(requests) AS BIGINT) AS requests,
         CAST(SUM(errors) AS BIGINT) AS errors,
@@ -138,17 +140,27 @@ macro_rules! narrow {
     }};
 }
 
-/// The sums of an organisation's usage, ordered by what they are summed by. The statement says no more
-/// than is asked for: planners go by it.
+/// The sums of an organisation's usage, ordered by what they are summed by.
 pub async fn usage(
     db: &Db,
     organisation: OrganisationId,
     query: UsageQuery,
 ) -> Result<Vec<UsageRow>, StoreError> {
-    let by = |group| query.by.contains(&group);
+    let mut sums = Sums::of(&query);
+    sums.add(rows(db, organisation, &query).await?);
+    Ok(sums.into_rows())
+}
+
+/// What `query` asks for, in no order, and by hours where days are asked for. The statement says no more
+/// than is asked for: planners go by it.
+async fn rows(
+    db: &Db,
+    organisation: OrganisationId,
+    query: &UsageQuery,
+) -> Result<Vec<UsageRow>, StoreError> {
     let from = rollups::hour(query.from.unwrap_or(BEGINNING));
-    let (columns, is_named) = (query.columns(), by(Group::Key));
-    let rows: Vec<UsageRow> = with_pool!(db, |pool| {
+    let (columns, is_named) = (query.columns(), query.tells_keys_apart());
+    Ok(with_pool!(db, |pool| {
         let mut sql = QueryBuilder::new("");
         if is_named {
             sql.push("SELECT u.*, k.name AS key_name FROM (");
@@ -162,7 +174,7 @@ pub async fn usage(
             .push_bind(organisation);
         sql.push(" AND hour >= ").push_bind(from);
         sql.push(" AND hour < ").push_bind(query.to.unwrap_or(END));
-        narrow!(sql, organisation, &query);
+        narrow!(sql, organisation, query);
         if columns.is_empty() {
             sql.push(" HAVING COUNT(*) > 0");
         } else {
@@ -173,43 +185,21 @@ pub async fn usage(
             sql.push_bind(organisation);
         }
         sql.build_query_as().fetch_all(pool).await
-    })?;
-    Ok(fold(rows, by(Group::Day), by(Group::Hour)))
-}
-
-/// Sums hours to days where days are asked for, and sorts.
-fn fold(rows: Vec<UsageRow>, by_day: bool, by_hour: bool) -> Vec<UsageRow> {
-    let mut sums: BTreeMap<_, UsageRow> = BTreeMap::new();
-    for mut row in rows {
-        row.day = row
-            .hour
-            .filter(|_| by_day)
-            .map(|hour| Period::Day.start(hour));
-        row.hour = row.hour.filter(|_| by_hour);
-        let group = (
-            row.day,
-            row.hour,
-            row.project_id,
-            row.key_id,
-            row.model.clone(),
-        );
-        match sums.get_mut(&group) {
-            Some(sum) => sum.add(&row),
-            None => drop(sums.insert(group, row)),
-        }
-    }
-    sums.into_values().collect()
+    })?)
 }
 
 impl UsageQuery {
     /// What is summed. Where keys are not told apart, a chart reads some thousand rows, however many
     /// keys there are.
     fn table(&self) -> &'static str {
-        let by_key = self.by.contains(&Group::Key) || !self.among.is_empty();
-        if by_key || self.of != Of::All {
+        if self.tells_keys_apart() || !self.among.is_empty() || self.of != Of::All {
             return "rollups_hourly";
         }
         "rollups_of_projects"
+    }
+
+    fn tells_keys_apart(&self) -> bool {
+        self.by.contains(&Group::Key)
     }
 
     /// The columns it is summed by. Days are made of hours.

@@ -98,9 +98,52 @@ test("an edit is saved, and one of a key that someone else changed is not", asyn
   assert.equal(await owner.getByLabel("Requests a minute").inputValue(), "30");
   await other.getByLabel("Name", { exact: true }).fill("Late");
   await other.getByRole("button", { name: "Save" }).click();
-  await other.getByRole("heading", { name: "Someone else was faster" }).waitFor();
+  await other.getByRole("heading", { name: "Someone else changed this key meanwhile" }).waitFor();
+  await other.getByRole("link", { name: "Discard mine" }).click();
+  assert.equal(await other.getByLabel("Name", { exact: true }).inputValue(), "Edited");
   await other.close();
 });
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`what was typed outlives someone else's change, and is saved over it or not${javaScriptEnabled ? "" : ", without scripts"}`, async () => {
+    const name = javaScriptEnabled ? "Overtaken" : "Overtaken plainly";
+    await create(stage, owner, name, async () => { await owner.getByLabel("Token quota").fill("1000"); });
+    await stored(owner);
+    const settings = new URL(owner.url()).pathname.replace(/(\/keys\/[^/]+).*/, "$1/settings");
+    const late = await visitor(stage, { javaScriptEnabled, storageState: await owner.context().storageState() });
+    const change = async (page, label, value) => {
+      await page.goto(stage.base + settings);
+      await page.getByLabel(label).fill(value);
+    };
+    const overtake = async (requests) => {
+      await change(owner, "Requests a minute", requests);
+      await owner.getByRole("button", { name: "Save" }).click();
+      await said(owner, "Saved.");
+    };
+    await change(late, "Token quota", "2,000,000");
+    await overtake("30");
+    await late.getByRole("button", { name: "Save" }).click();
+    await late.getByRole("heading", { name: "Someone else changed this key meanwhile" }).waitFor();
+    const told = await late.locator(".conflict tbody tr").evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+    assert.deepEqual(told, [["Token quota", "1,000 tokens a month", "2,000,000 tokens a month"], ["Requests a minute", "30", "No limit"]]);
+    assert.equal(await late.getByLabel("Token quota").inputValue(), "2,000,000");
+    // What it says stands in sight, and is what a reader begins with.
+    assert.ok(await late.locator(".conflict").evaluate((part) => part.getBoundingClientRect().top >= 0 && document.activeElement === part));
+    await late.getByRole("link", { name: "Requests a minute" }).click();
+    await late.getByLabel("Requests a minute").fill("30");
+    // Yet another change: it is asked again.
+    await overtake("40");
+    await late.getByRole("button", { name: "Save anyway" }).last().click();
+    const asked = late.locator(".conflict").getByRole("row", { name: "Requests a minute" });
+    assert.deepEqual(await asked.getByRole("cell").allTextContents(), ["40", "30"]);
+    await late.getByRole("button", { name: "Save anyway" }).first().click();
+    await said(late, "Saved.");
+    await owner.goto(stage.base + settings);
+    assert.equal(await owner.getByLabel("Token quota").inputValue(), "2000000");
+    assert.equal(await owner.getByLabel("Requests a minute").inputValue(), "30");
+    await late.context().close();
+  });
+}
 
 test("a limit that is not a number is said beside its field", async () => {
   await owner.goto(stage.at("/keys/new"));

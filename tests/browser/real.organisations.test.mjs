@@ -166,7 +166,10 @@ test("an owner renames the organisation, but not over what someone else wrote", 
   assert.ok((await owner.locator(".sidebar .switcher-name").textContent()).includes("Renamed"));
   await late.getByLabel("Name").fill("Late");
   await late.getByRole("button", { name: "Save" }).click();
-  await late.getByRole("heading", { name: "Someone else was faster" }).waitFor();
+  await late.getByRole("heading", { name: "Someone else changed this organisation meanwhile" }).waitFor();
+  assert.equal(await late.getByLabel("Name").inputValue(), "Late");
+  await late.getByRole("link", { name: "Discard mine" }).click();
+  assert.equal(await late.getByLabel("Name").inputValue(), "Renamed");
   await late.close();
 });
 

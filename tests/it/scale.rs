@@ -155,6 +155,21 @@ async fn lists_read_a_page(app: &TestApp, is_judged: bool) {
     if is_judged {
         plans.never_scan(&["events", "kinds"]);
     }
+    let plans = Plans::of(app, async |db, organisation| {
+        let query = CallsQuery {
+            model: Some("no-such-model".to_owned()),
+            status: Some((404, 404)),
+            ..CallsQuery::default()
+        };
+        let found = usage::calls_page(db, organisation, &query, None, 50).await;
+        assert!(found.unwrap().0.is_empty());
+    });
+    let plans = plans.await;
+    plans.show("calls that do not occur");
+    if is_judged {
+        plans.must_have("Index Only Scan Backward using kinds_looks");
+        plans.never_scan(&["events", "kinds"]);
+    }
 }
 
 fn page(organisation: OrganisationId, sort: Sort) -> PageQuery {

@@ -129,6 +129,21 @@ impl Field {
         self
     }
 
+    /// What it holds, as people read it.
+    pub fn shown(&self) -> String {
+        let chosen = match &self.control {
+            Control::Select(choices) | Control::Radio(choices) => {
+                choices.iter().find(|choice| choice.value == self.value)
+            }
+            _ => None,
+        };
+        let shown = chosen.map_or(self.value.trim(), |choice| &choice.name);
+        if shown.is_empty() {
+            return "–".to_owned();
+        }
+        shown.to_owned()
+    }
+
     fn described_by(&self) -> String {
         let hint = (!self.hint.is_empty()).then(|| format!("hint-{}", self.name));
         let error = self.error.is_some().then(|| format!("error-{}", self.name));

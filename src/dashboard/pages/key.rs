@@ -3,8 +3,8 @@
 use askama::Template;
 
 use crate::dashboard::components::{
-    Chart, Chip, Dialog, Field, Filters, Icon, KeyBadge, LimitFields, ModelPicker, Pager, Pill,
-    QuotaBar, Stat, Time, Unit,
+    Chart, Chip, Conflict, Dialog, Field, Filters, Icon, KeyBadge, LimitFields, ModelPicker, Pager,
+    Pill, QuotaBar, Stat, Time, Unit,
 };
 use crate::dashboard::frame::Frame;
 use crate::dashboard::{assets, paths};
@@ -198,6 +198,8 @@ pub struct SettingsTab {
     pub models: ModelPicker,
     /// Which state of the key was edited; another one is refused.
     pub version: i64,
+    /// What to do where someone else was faster.
+    pub conflict: Option<Conflict>,
 }
 
 impl KeyHead {

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::dashboard::components::{
-    Dialog, Field, Filters, Icon, LimitFields, Pager, Pill, QuotaBar, Time,
+    Conflict, Dialog, Field, Filters, Icon, LimitFields, Pager, Pill, QuotaBar, Time,
 };
 use crate::dashboard::frame::Frame;
 use crate::dashboard::{assets, paths};
@@ -60,6 +60,8 @@ pub struct OrganisationFormPage {
     pub limits: LimitFields,
     /// Which state of it was edited; another one is refused.
     pub version: Option<i64>,
+    /// What to do where someone else was faster.
+    pub conflict: Option<Conflict>,
     /// The question before its keys stop.
     pub suspend: Option<Dialog>,
 }

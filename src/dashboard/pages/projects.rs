@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::dashboard::components::{
-    Dialog, Empty, Field, Icon, LimitFields, ModelPicker, QuotaBar,
+    Conflict, Dialog, Empty, Field, Icon, LimitFields, ModelPicker, QuotaBar,
 };
 use crate::dashboard::frame::Frame;
 use crate::dashboard::{assets, paths};
@@ -60,6 +60,8 @@ pub struct ProjectFormPage {
     pub models: ModelPicker,
     /// Which state of it was edited; another one is refused.
     pub version: Option<i64>,
+    /// What to do where someone else was faster.
+    pub conflict: Option<Conflict>,
     /// The question before it is deleted.
     pub delete: Option<Dialog>,
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::dashboard::components::{Field, Icon, QuotaBar};
+use crate::dashboard::components::{Conflict, Field, Icon, QuotaBar};
 use crate::dashboard::frame::Frame;
 use crate::dashboard::{assets, paths};
 use crate::domain::tenant::OrganisationId;
@@ -21,6 +21,8 @@ pub struct SettingsPage {
     pub name: Field,
     /// Which state of it was edited; another one is refused.
     pub version: i64,
+    /// What to do where someone else was faster.
+    pub conflict: Option<Conflict>,
     /// What the operator allows all of it.
     pub budgets: Vec<QuotaBar>,
     /// The other limits: name and value.

@@ -29,6 +29,11 @@ pub(super) fn again(page: &impl Template) -> Answer {
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(render(page)?)).into_response())
 }
 
+/// A form again, over what someone else made of its thing meanwhile.
+pub(super) fn meanwhile(page: &impl Template) -> Answer {
+    Ok((StatusCode::PRECONDITION_FAILED, Html(render(page)?)).into_response())
+}
+
 /// On to another page, which is got and not posted to.
 pub(super) fn see_other(address: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response()

@@ -2,7 +2,8 @@
 
 use super::form::Form;
 use super::mistakes::Mistakes;
-use crate::dashboard::components::LimitFields;
+use crate::dashboard::components::{Difference, LimitFields};
+use crate::dashboard::format::{exact_money, grouped};
 use crate::domain::limits::{
     LARGEST_AMOUNT, LARGEST_BUDGET, Limits, MoneyBudget, TokenQuota, TokenUnit,
 };
@@ -47,6 +48,40 @@ pub(super) fn echo(form: &Form, mistakes: &Mistakes) -> LimitFields {
         period.value = form.echo(period.name);
     }
     fields
+}
+
+/// Where what was filled in is not what is `stored`.
+pub(super) fn differences(stored: &Limits, form: &Form) -> impl Iterator<Item = Difference> {
+    // What was wrong with it was said before.
+    let typed = read(form, &mut Faults::default());
+    let pairs = facts(stored).into_iter().zip(facts(&typed));
+    pairs.filter_map(|((label, field, stored), (_, _, typed))| {
+        Difference::between(label, field, stored, typed)
+    })
+}
+
+/// Each limit's label, its field, and what it allows.
+fn facts(limits: &Limits) -> Vec<(&'static str, &'static str, String)> {
+    let quota = limits.quota.map(|quota| {
+        let amount = grouped(quota.amount);
+        format!("{amount} tokens{}", per(quota.period))
+    });
+    let budget = limits.budget.map(|budget| {
+        let amount = exact_money(budget.amount_nano);
+        format!("{amount}{}", per(budget.period))
+    });
+    let rates = rates(limits).map(|rate| rate.map(|rate| grouped(i64::from(rate))));
+    let fields = LimitFields::default();
+    let fields = [&fields.quota, &fields.budget]
+        .into_iter()
+        .chain(&fields.rates);
+    fields
+        .zip([quota, budget].into_iter().chain(rates))
+        .map(|(field, text)| {
+            let text = text.unwrap_or_else(|| "No limit".to_owned());
+            (field.label, field.name, text)
+        })
+        .collect()
 }
 
 /// What was filled in.

@@ -4,12 +4,12 @@ use axum::Router;
 use axum::routing::{get, post};
 use uuid::Uuid;
 
-use super::answer::{Answer, again, see_other, show};
+use super::answer::{Answer, again, meanwhile, see_other, show};
 use super::door::email_field;
 use super::form::Form;
 use super::mistakes::Mistakes;
 use super::visitor::Visitor;
-use super::{bars, limits, query};
+use super::{bars, conflict, limits, query};
 use crate::api::Api;
 use crate::api::ids::Ids;
 use crate::dashboard::components::{Dialog, Field, Filters, LimitFields, Pager, Pill, Tone};
@@ -170,11 +170,28 @@ async fn save(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
     };
     match changed.await {
         Ok(_) => Ok(done("saved")),
+        Err(Problem::VersionConflict) => changed_meanwhile(&visitor, org, &form).await,
         Err(problem) => {
             let mistakes = Mistakes::of(problem)?;
             again(&page(&visitor, Some(&found), Some(&form), &mistakes))
         }
     }
+}
+
+/// The form again, as it was sent, over the organisation as it is now.
+async fn changed_meanwhile(visitor: &Visitor, org: Uuid, form: &Form) -> Answer {
+    let found = found(visitor, org).await?;
+    let stored = page(visitor, Some(&found), None, &Mistakes::default());
+    let typed = page(visitor, Some(&found), Some(form), &Mistakes::default());
+    let name = conflict::of_field(&stored.name, &typed.name);
+    let limits = limits::differences(&found.limits, form);
+    let differences = name.into_iter().chain(limits);
+    let discard = paths::operator_org(found.id);
+    meanwhile(&OrganisationFormPage {
+        version: stored.version,
+        conflict: Some(conflict::over("organisation", differences, discard)),
+        ..typed
+    })
 }
 
 async fn ask_suspend(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
@@ -268,6 +285,7 @@ fn page(
         version: form
             .and_then(Form::version)
             .or(organisation.map(|one| one.version)),
+        conflict: None,
         suspend: organisation.filter(|one| is_active(one)).map(suspending),
     }
 }

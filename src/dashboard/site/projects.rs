@@ -4,11 +4,11 @@ use axum::Router;
 use axum::routing::get;
 use uuid::Uuid;
 
-use super::answer::{Answer, again, see_other, show};
+use super::answer::{Answer, again, meanwhile, see_other, show};
 use super::form::Form;
 use super::mistakes::Mistakes;
 use super::visitor::Visitor;
-use super::{bars, limits, models, query};
+use super::{bars, conflict, limits, models, query};
 use crate::api::Api;
 use crate::api::ids::Ids;
 use crate::dashboard::components::{Dialog, Field, LimitFields};
@@ -117,11 +117,30 @@ async fn save(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>, form: Form) -
     };
     match changed.await {
         Ok(_) => Ok(done(&access, "saved")),
+        Err(Problem::VersionConflict) => changed_meanwhile(&visitor, &access, id, &form).await,
         Err(problem) => {
             let mistakes = Mistakes::of(problem)?;
             again(&page(&visitor, &access, Some(&project), Some(&form), &mistakes).await?)
         }
     }
+}
+
+/// The form again, as it was sent, over the project as it is now.
+async fn changed_meanwhile(visitor: &Visitor, access: &Access, id: Uuid, form: &Form) -> Answer {
+    let project = visitor.management.project(access, id).await?;
+    let none = Mistakes::default();
+    let stored = page(visitor, access, Some(&project), None, &none).await?;
+    let typed = page(visitor, access, Some(&project), Some(form), &none).await?;
+    let differences = conflict::of_field(&stored.name, &typed.name)
+        .into_iter()
+        .chain(limits::differences(&project.limits, form))
+        .chain(models::difference(project.models.as_deref(), form));
+    let discard = paths::project(access.organisation(), project.id);
+    meanwhile(&ProjectFormPage {
+        version: stored.version,
+        conflict: Some(conflict::over("project", differences, discard)),
+        ..typed
+    })
 }
 
 async fn ask_delete(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>) -> Answer {
@@ -200,6 +219,7 @@ async fn page(
         version: form
             .and_then(Form::version)
             .or(project.map(|project| project.version)),
+        conflict: None,
         delete: can_go.map(|project| deleting(access, project)),
     })
 }

@@ -4,11 +4,11 @@ use axum::Router;
 use axum::routing::get;
 use uuid::Uuid;
 
-use super::answer::{Answer, again, see_other, show};
+use super::answer::{Answer, again, meanwhile, see_other, show};
 use super::form::Form;
 use super::mistakes::Mistakes;
 use super::visitor::Visitor;
-use super::{bars, query};
+use super::{bars, conflict, query};
 use crate::api::Api;
 use crate::api::ids::Ids;
 use crate::dashboard::components::Field;
@@ -44,11 +44,25 @@ async fn save(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
             let next = paths::settings(access.organisation());
             Ok(see_other(&query::address(&next, [("done", "saved")])))
         }
+        Err(Problem::VersionConflict) => changed_meanwhile(&visitor, &access, &form).await,
         Err(problem) => {
             let mistakes = Mistakes::of(problem)?;
             again(&page(&visitor, &access, Some(&form), &mistakes).await?)
         }
     }
+}
+
+/// The form again, as it was sent, over the organisation as it is now.
+async fn changed_meanwhile(visitor: &Visitor, access: &Access, form: &Form) -> Answer {
+    let stored = page(visitor, access, None, &Mistakes::default()).await?;
+    let typed = page(visitor, access, Some(form), &Mistakes::default()).await?;
+    let name = conflict::of_field(&stored.name, &typed.name);
+    let discard = paths::settings(access.organisation());
+    meanwhile(&SettingsPage {
+        version: stored.version,
+        conflict: Some(conflict::over("organisation", name, discard)),
+        ..typed
+    })
 }
 
 async fn page(
@@ -70,6 +84,7 @@ async fn page(
         can_write: access.role() >= Role::Owner,
         name: mistakes.mark(name, "name"),
         version: form.and_then(Form::version).unwrap_or(organisation.version),
+        conflict: None,
         budgets: bars::all(&standings),
         limits: bars::others(&organisation.limits),
     })

@@ -6,7 +6,7 @@ use tollgate::domain::tenant::CallId;
 use tollgate::domain::usage::Source;
 use tollgate::store::events::{self, Batch, Event};
 use tollgate::store::usage::{self, CallsQuery, Group, UsageQuery, UsageRow};
-use tollgate::store::{Db, keys, refusals};
+use tollgate::store::{Db, StoreError, keys, refusals};
 
 use super::{at, event, key, now, organisation};
 use crate::support::db::{TestDb, on_both_engines};
@@ -15,6 +15,8 @@ on_both_engines!(
     usage_is_summed_by_what_is_asked,
     a_range_takes_whole_hours,
     a_deleted_key_keeps_its_name_in_reports,
+    sums_that_are_few_are_the_same_piece_by_piece,
+    sums_that_are_too_many_are_not_read_to_their_beginning,
     calls_come_newest_first_and_all_of_them,
     calls_of_a_key_are_found_on_all_its_days,
     a_foreign_organisation_sees_nothing,
@@ -103,6 +105,69 @@ async fn usage_is_summed_by_what_is_asked(test: TestDb) {
     let by_day_and_model = sums(&test.db, &key, &[Group::Day, Group::Model]).await;
     let counts: Vec<_> = by_day_and_model.iter().map(|row| row.requests).collect();
     assert_eq!(counts, [1, 1, 2]);
+}
+
+/// Two keys that call at both ends of a month, with two models.
+async fn a_month(test: &TestDb) -> keys::Key {
+    let acme = organisation(&test.db, "Acme").await;
+    let (one, two) = (key(&test.db, &acme, 1).await, key(&test.db, &acme, 2).await);
+    let call = |key, text: &str, model: &'static str| Event {
+        at: at(text),
+        model: model.into(),
+        ..event(key)
+    };
+    let events = [
+        call(&one, "2026-10-19T10:00:00Z", "a"),
+        call(&one, "2026-10-19T10:30:00Z", "b"),
+        call(&two, "2026-11-17T23:59:59Z", "a"),
+        call(&two, "2026-11-18T00:00:00Z", "b"),
+        call(&one, "2026-11-18T10:10:00Z", "a"),
+        call(&two, "2026-11-18T10:20:00Z", "a"),
+    ];
+    events::book(&test.db, Batch::of(&events)).await.unwrap();
+    one
+}
+
+async fn at_most(
+    db: &Db,
+    key: &keys::Key,
+    by: &[Group],
+    most: usize,
+) -> Result<Option<Vec<UsageRow>>, StoreError> {
+    let query = UsageQuery {
+        from: Some(at("2026-10-19T10:59:00Z")),
+        to: Some(now()),
+        by: by.to_vec(),
+        ..UsageQuery::default()
+    };
+    usage::usage_at_most(db, key.organisation_id, query, most).await
+}
+
+async fn sums_that_are_few_are_the_same_piece_by_piece(test: TestDb) {
+    let key = a_month(&test).await;
+    let groupings = [
+        vec![Group::Key],
+        vec![Group::Key, Group::Day],
+        vec![Group::Hour, Group::Key],
+        vec![Group::Key, Group::Model],
+    ];
+    for by in groupings {
+        let all = sums(&test.db, &key, &by).await;
+        let found = at_most(&test.db, &key, &by, all.len()).await.unwrap();
+        assert_eq!(found, Some(all.clone()), "{by:?}");
+        let refused = at_most(&test.db, &key, &by, all.len() - 1).await.unwrap();
+        assert_eq!(refused, None, "{by:?}");
+    }
+}
+
+async fn sums_that_are_too_many_are_not_read_to_their_beginning(test: TestDb) {
+    let key = a_month(&test).await;
+    // The first hour of the month cannot be read any more: its sum is more than a number holds.
+    let spoil = "UPDATE rollups_hourly SET requests = 9223372036854775807";
+    assert_eq!(execute!(&test.db, spoil), 6);
+    assert!(at_most(&test.db, &key, &[Group::Key], 2).await.is_err());
+    let refused = at_most(&test.db, &key, &[Group::Key], 1).await;
+    assert_eq!(refused.unwrap(), None);
 }
 
 async fn a_range_takes_whole_hours(test: TestDb) {

@@ -7,12 +7,12 @@ use crate::api::ids::Ids;
 use crate::dashboard::components::{Control, Field};
 use crate::dashboard::pages::{KeyTab, SettingsTab};
 use crate::dashboard::paths;
-use crate::dashboard::site::answer::{Answer, again, see_other, show};
+use crate::dashboard::site::answer::{Answer, again, meanwhile, see_other, show};
 use crate::dashboard::site::form::Form;
 use crate::dashboard::site::key_form::{day_before, last_day, project_field};
 use crate::dashboard::site::mistakes::Mistakes;
 use crate::dashboard::site::visitor::Visitor;
-use crate::dashboard::site::{limits, models, query};
+use crate::dashboard::site::{conflict, limits, models, query};
 use crate::domain::limits::LimitsPatch;
 use crate::domain::role::Role;
 use crate::domain::tenant::ProjectId;
@@ -30,14 +30,42 @@ pub(super) async fn save(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>, form: Fo
     let found = Found::of(visitor, ids, Role::Member).await?;
     let problem = match change(&found, &form).await {
         Ok(()) => {
-            let path = paths::key_settings(found.access.organisation(), found.key.id);
-            return Ok(see_other(&query::address(&path, [("done", "saved")])));
+            let saved = query::address(&path(&found), [("done", "saved")]);
+            return Ok(see_other(&saved));
         }
+        Err(Problem::VersionConflict) => return changed_meanwhile(found, &form).await,
         Err(problem) => problem,
     };
     let mistakes = Mistakes::of(problem)?;
     let tab = settings(&found, Some(&form), &mistakes).await?;
     again(&found.page(KeyTab::Settings(tab)).await?)
+}
+
+/// The form again, as it was sent, over the key as it is now.
+async fn changed_meanwhile(found: Found, form: &Form) -> Answer {
+    let ids = (found.access.organisation().0, found.key.id.0);
+    let found = Found::of(found.visitor, ids, Role::Member).await?;
+    let none = Mistakes::default();
+    let stored = settings(&found, None, &none).await?;
+    let typed = settings(&found, Some(form), &none).await?;
+    let fields = [
+        conflict::of_field(&stored.name, &typed.name),
+        conflict::of_field(&stored.project, &typed.project),
+        conflict::of_field(&stored.expiry, &typed.expiry),
+    ];
+    let limits = limits::differences(&found.key.limits, form);
+    let models = models::difference(found.key.models.as_deref(), form);
+    let differences = fields.into_iter().flatten().chain(limits).chain(models);
+    let tab = SettingsTab {
+        version: stored.version,
+        conflict: Some(conflict::over("key", differences, path(&found))),
+        ..typed
+    };
+    meanwhile(&found.page(KeyTab::Settings(tab)).await?)
+}
+
+fn path(found: &Found) -> String {
+    paths::key_settings(found.access.organisation(), found.key.id)
 }
 
 async fn change(found: &Found, form: &Form) -> Result<(), Problem> {
@@ -108,5 +136,6 @@ async fn settings(
             None => models::fill(&visitor.management, allowed, own),
         },
         version: form.and_then(Form::version).unwrap_or(key.version),
+        conflict: None,
     })
 }

@@ -1,7 +1,7 @@
 //! One key's page.
 
 use tollgate::dashboard::components::{
-    ChartKind, Choice, Control, Dialog, Field, Pill, Time, Tone, Unit,
+    ChartKind, Choice, Conflict, Control, Dialog, Difference, Field, Pill, Time, Tone, Unit,
 };
 use tollgate::dashboard::frame::Section;
 use tollgate::dashboard::pages::{
@@ -50,6 +50,11 @@ pub fn pages() -> Vec<Page> {
             "key-settings",
             paths::key_settings(org, key),
             &one("Production", settings()),
+        ),
+        page(
+            "key-overtaken",
+            paths::key_settings(org, KeyId(id(21))),
+            &one("Production", overtaken()),
         ),
         page("key-delete", paths::key_delete(org, key), &delete),
     ]
@@ -255,5 +260,36 @@ fn settings() -> KeyTab {
         limits: limits(),
         models: models(true),
         version: 4,
+        conflict: None,
+    })
+}
+
+fn overtaken() -> KeyTab {
+    let KeyTab::Settings(tab) = settings() else {
+        unreachable!("it was made right here");
+    };
+    let difference = |label, field, stored: &str, typed: &str| {
+        Difference::between(label, field, stored.into(), typed.into())
+    };
+    let many =
+        "gpt-4o, gpt-4o-mini, o3, o3-mini, claude-*, gemini-*, mistral-*, llama-* and 4 more";
+    let differences = [
+        difference("Name", "name", HOSTILE[4], "Production"),
+        difference("Last day", "expires", "–", "2027-01-15"),
+        difference(
+            "Token quota",
+            "quota",
+            "No limit",
+            "1,000,000 tokens a month",
+        ),
+        difference("Models", "models", many, "All"),
+    ];
+    KeyTab::Settings(SettingsTab {
+        conflict: Some(Conflict {
+            what: "key",
+            differences: differences.into_iter().flatten().collect(),
+            discard: paths::key_settings(organisation(), KeyId(id(20))),
+        }),
+        ..tab
     })
 }

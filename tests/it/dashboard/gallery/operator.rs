@@ -79,6 +79,7 @@ fn form(existing: Option<(OrganisationId, bool)>) -> OrganisationFormPage {
         }),
         limits: limits(),
         version: existing.map(|_| 3),
+        conflict: None,
         suspend,
     }
 }

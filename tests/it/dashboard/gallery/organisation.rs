@@ -204,6 +204,7 @@ fn project(id: Option<ProjectId>) -> ProjectFormPage {
         limits: limits(),
         models: models(true),
         version: id.map(|_| 2),
+        conflict: None,
         delete,
     }
 }

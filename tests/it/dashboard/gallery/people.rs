@@ -184,6 +184,7 @@ fn settings() -> SettingsPage {
         can_write: true,
         name: Field::new("Name", "name").value("Acme Robotics").required(),
         version: 7,
+        conflict: None,
         budgets: vec![budget("Budget, a month", 41_287, 30, 100_000)],
         limits: vec![
             ("Requests a minute", "6,000".into()),
