@@ -106,6 +106,7 @@ impl Search {
             from: self.from,
             to: self.to,
             by: self.by.unwrap_or_else(|| vec![Group::Day]),
+            ..UsageSearch::default()
         }
     }
 }

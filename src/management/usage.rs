@@ -12,6 +12,7 @@ use crate::domain::tenant::{KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 use crate::store::usage::{self, Group, Of, UsageQuery, UsageRow};
 
+mod largest;
 mod pieces;
 
 pub use pieces::UsagePieces;
@@ -36,6 +37,8 @@ pub struct UsageSearch {
     pub to: Option<Timestamp>,
     /// By what, one or two of them; nothing for one sum.
     pub by: Vec<Group>,
+    /// Only these keys', if any are named.
+    pub among: Vec<KeyId>,
 }
 
 /// What was used.
@@ -151,6 +154,7 @@ impl Management {
             from: Some(from.minus(to.since(from))),
             to: Some(from),
             of: query.of,
+            among: query.among.clone(),
             ..UsageQuery::default()
         };
         let rows = self.few_sums(organisation, query).await?;
@@ -202,7 +206,7 @@ impl Management {
             to: Some(to),
             by: search.by,
             of,
-            ..UsageQuery::default()
+            among: search.among,
         };
         Ok((query, from, to))
     }

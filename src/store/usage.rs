@@ -9,14 +9,40 @@ use super::{Db, StoreError, rollups};
 use crate::domain::tenant::{KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 
+/// Writes whose keys `$query` means behind `$sql`, for either engine.
+macro_rules! narrow {
+    ($sql:expr, $organisation:expr, $query:expr) => {{
+        let (sql, query) = (&mut $sql, $query);
+        match query.of {
+            Of::All => {}
+            Of::Key(key) => drop(sql.push(" AND key_id = ").push_bind(key)),
+            Of::Owner(owner) => {
+                sql.push(" AND key_id IN (SELECT id FROM keys WHERE organisation_id = ");
+                sql.push_bind($organisation).push(" AND owner_id = ");
+                sql.push_bind(owner).push(")");
+            }
+        }
+        if !query.among.is_empty() {
+            sql.push(" AND key_id IN (");
+            let mut list = sql.separated(", ");
+            for key in &query.among {
+                list.push_bind(*key);
+            }
+            list.push_unseparated(")");
+        }
+    }};
+}
+
 mod bounded;
 mod calls;
+mod largest;
 mod sums;
 mod totals;
 
 pub use super::rollups::hour;
 pub use bounded::usage_at_most;
 pub use calls::{CallMark, CallRow, CallsQuery, calls, calls_page, for_each_call};
+pub use largest::largest_keys;
 pub use totals::{Total, totals};
 
 use sums::Sums;
@@ -116,30 +142,6 @@ pub struct UsageRow {
     pub cost_nano: i64,
 }
 
-/// Writes whose keys `$query` means behind `$sql`, for either engine.
-macro_rules! narrow {
-    ($sql:expr, $organisation:expr, $query:expr) => {{
-        let (sql, query) = (&mut $sql, $query);
-        match query.of {
-            Of::All => {}
-            Of::Key(key) => drop(sql.push(" AND key_id = ").push_bind(key)),
-            Of::Owner(owner) => {
-                sql.push(" AND key_id IN (SELECT id FROM keys WHERE organisation_id = ");
-                sql.push_bind($organisation).push(" AND owner_id = ");
-                sql.push_bind(owner).push(")");
-            }
-        }
-        if !query.among.is_empty() {
-            sql.push(" AND key_id IN (");
-            let mut list = sql.separated(", ");
-            for key in &query.among {
-                list.push_bind(*key);
-            }
-            list.push_unseparated(")");
-        }
-    }};
-}
-
 /// The sums of an organisation's usage, ordered by what they are summed by.
 pub async fn usage(
     db: &Db,
@@ -220,6 +222,15 @@ impl UsageQuery {
 impl UsageRow {
     /// Adds another sum's numbers.
     pub fn add(&mut self, other: &Self) {
+        self.change(other, i64::saturating_add);
+    }
+
+    /// Takes the numbers of a part out.
+    pub fn take_out(&mut self, part: &Self) {
+        self.change(part, i64::saturating_sub);
+    }
+
+    fn change(&mut self, other: &Self, change: impl Fn(i64, i64) -> i64) {
         let parts = [
             (&mut self.requests, other.requests),
             (&mut self.errors, other.errors),
@@ -231,7 +242,7 @@ impl UsageRow {
             (&mut self.cost_nano, other.cost_nano),
         ];
         for (sum, part) in parts {
-            *sum = sum.saturating_add(part);
+            *sum = change(*sum, part);
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct UsagePage {
     pub head: Head,
     /// The groups.
     pub rows: Vec<UsageRow>,
+    /// How many they are if there are more, which only the CSV has.
+    pub listed: Option<u16>,
     /// The same as CSV.
     pub csv: String,
 }

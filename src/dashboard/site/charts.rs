@@ -7,11 +7,12 @@ use super::span::Span;
 use crate::dashboard::components::{Change, Chart, ChartKind, Chip, Series, Sparkline, Stat, Unit};
 use crate::dashboard::format::{compact, money, percent};
 use crate::domain::price::parse_nano_usd;
+use crate::domain::quota;
 use crate::domain::time::Timestamp;
 use crate::management::usage::{Totals, UsageReport, UsageView};
 
 /// Groups that are drawn by themselves; the others are one.
-const MOST: usize = 6;
+pub(super) const MOST: u16 = 6;
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,15 @@ impl Measure {
         }
     }
 
+    /// What budgets call it.
+    pub(super) fn counted(self) -> quota::Unit {
+        match self {
+            Self::Tokens => quota::Unit::Tokens,
+            Self::Requests => quota::Unit::Requests,
+            Self::Cost => quota::Unit::NanoUsd,
+        }
+    }
+
     fn unit(self) -> Unit {
         match self {
             Self::Tokens => Unit::Tokens,
@@ -74,37 +84,40 @@ pub(super) fn cost(numbers: &Totals) -> i64 {
     parse_nano_usd(&numbers.cost_usd).unwrap_or(0)
 }
 
-/// A chart of `rows`, one series a group; the largest are named.
+/// A chart of `rows`, one series a group; the largest are named, and those without a name are others.
 pub(super) fn chart(
     rows: &[UsageView],
     span: &Span,
     measure: Measure,
     title: String,
     kind: ChartKind,
-    name: impl Fn(&UsageView) -> String,
+    name: impl Fn(&UsageView) -> Option<String>,
 ) -> Chart {
     let times = span.rows();
     // Names are not unique: what a row is of tells groups apart.
     let mut groups: BTreeMap<_, HashMap<Timestamp, i64>> = BTreeMap::new();
+    let mut others: HashMap<Timestamp, i64> = HashMap::new();
     for row in rows {
         let (Some(at), value) = (begin(row), measure.value(&row.numbers)) else {
             continue;
         };
-        let group = (name(row), row.key_id, row.project_id);
-        let sum = groups.entry(group).or_default().entry(at).or_default();
-        *sum = sum.saturating_add(value);
+        let values = match name(row) {
+            Some(name) => groups
+                .entry((name, row.key_id, row.project_id))
+                .or_default(),
+            None => &mut others,
+        };
+        add(values, at, value);
     }
     let groups = groups.into_iter();
     let mut groups: Vec<_> = groups.map(|((name, ..), values)| (name, values)).collect();
     groups.sort_by_key(|(_, values)| std::cmp::Reverse(values.values().sum::<i64>()));
-    let others = groups.split_off(groups.len().min(MOST));
+    let small = groups.split_off(groups.len().min(usize::from(MOST)));
+    for (at, value) in small.into_iter().flat_map(|(_, values)| values) {
+        add(&mut others, at, value);
+    }
     if !others.is_empty() {
-        let mut sums: HashMap<Timestamp, i64> = HashMap::new();
-        for (at, value) in others.into_iter().flat_map(|(_, values)| values) {
-            let sum = sums.entry(at).or_default();
-            *sum = sum.saturating_add(value);
-        }
-        groups.push(("Others".to_owned(), sums));
+        groups.push(("Others".to_owned(), others));
     }
     let series = |(name, values): (String, HashMap<Timestamp, i64>)| Series {
         name,
@@ -122,6 +135,11 @@ pub(super) fn chart(
         series: groups.into_iter().map(series).collect(),
         labels: times.iter().map(|at| span.label(*at)).collect(),
     }
+}
+
+fn add(values: &mut HashMap<Timestamp, i64>, at: Timestamp, value: i64) {
+    let sum = values.entry(at).or_default();
+    *sum = sum.saturating_add(value);
 }
 
 /// Requests, tokens, cost and errors, against the span before.
@@ -174,6 +192,12 @@ pub(super) fn stats(report: &UsageReport, span: &Span) -> Vec<Stat> {
             ..stat("Error rate", percent(now.errors, now.requests), &rate, true)
         },
     ]
+}
+
+/// The name of a row's key; none where it is of all others.
+pub(super) fn key_name(row: &UsageView) -> Option<String> {
+    let name = || row.key_name.clone().unwrap_or_else(|| "Unknown".to_owned());
+    row.key_id.map(|_| name())
 }
 
 /// When a row begins.

@@ -38,7 +38,25 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     let now = management.clock.now();
     let span = Span::of(query, now, "7d");
     let by_key = query.get("by") == Some("key");
-    let report = management.usage(&access, search(&span, by_key)).await?;
+    let search = |by: &[Group]| UsageSearch {
+        from: Some(span.from),
+        to: Some(span.to),
+        by: by.to_vec(),
+        ..UsageSearch::default()
+    };
+    let by_model = search(&[span.group(), Group::Model]);
+    let report = management.usage(&access, by_model).await?;
+    let of_keys = if by_key {
+        let (search, unit) = (search(&[span.group()]), Measure::Tokens.counted());
+        let most = charts::MOST;
+        Some(
+            management
+                .largest_keys_over_time(&access, search, unit, most)
+                .await?,
+        )
+    } else {
+        None
+    };
     let near = management.keys_near_quota(&access, SHOWN).await?;
     let refusals = management.latest_refusals(&access, SHOWN).await?;
     let path = paths::overview(org);
@@ -50,7 +68,7 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         ranges: span.chips(&path, &kept),
         stats: charts::stats(&report, &span),
         groupings: groupings(&path, &Span::pairs(query), by_key),
-        chart: chart(&report.data, &span, by_key),
+        chart: chart(of_keys.as_ref().unwrap_or(&report.data), &span, by_key),
         near: near
             .into_iter()
             .filter_map(|key| near_row(&access, key, now))
@@ -63,16 +81,6 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     })
 }
 
-fn search(span: &Span, by_key: bool) -> UsageSearch {
-    let group = if by_key { Group::Key } else { Group::Model };
-    UsageSearch {
-        key: None,
-        from: Some(span.from),
-        to: Some(span.to),
-        by: vec![span.group(), group],
-    }
-}
-
 fn chart(rows: &[UsageView], span: &Span, by_key: bool) -> Chart {
     let title = if by_key {
         "Tokens by key"
@@ -80,8 +88,11 @@ fn chart(rows: &[UsageView], span: &Span, by_key: bool) -> Chart {
         "Tokens by model"
     };
     let name = |row: &UsageView| {
-        let name = if by_key { &row.key_name } else { &row.model };
-        name.clone().unwrap_or_else(|| "Unknown".to_owned())
+        if by_key {
+            charts::key_name(row)
+        } else {
+            row.model.clone()
+        }
     };
     let (measure, kind) = (Measure::Tokens, ChartKind::Stacked);
     charts::chart(rows, span, measure, title.to_owned(), kind, name)

@@ -28,6 +28,9 @@ use crate::store::usage::Group;
 /// Keys that are drawn beside each other.
 const COMPARED: usize = 6;
 
+/// Keys that the table lists; all of them are in the CSV.
+const LISTED: u16 = 100;
+
 /// What of an address says the span of time.
 const SPAN: [&str; 3] = ["range", "from", "to"];
 
@@ -80,12 +83,17 @@ impl Asked {
         self.compared.contains(&key.to_string())
     }
 
-    fn search(&self, by: Vec<Group>) -> UsageSearch {
+    fn among(&self) -> Vec<KeyId> {
+        let ids = self.compared.iter().map(|id| Uuid::parse_str(id));
+        ids.flatten().map(KeyId).collect()
+    }
+
+    fn search(&self, by: &[Group]) -> UsageSearch {
         UsageSearch {
-            key: None,
             from: Some(self.span.from),
             to: Some(self.span.to),
-            by,
+            by: by.to_vec(),
+            ..UsageSearch::default()
         }
     }
 }
@@ -96,7 +104,11 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     let projects = visitor.management.projects(&access).await?;
     let name = |row: &UsageView| name(row, asked.group, &projects);
     let drawn = drawn(&visitor, &access, &asked).await?;
-    let sums = sums(&visitor, &access, &asked).await?;
+    let mut sums = sums(&visitor, &access, &asked).await?;
+    let are_all = asked.group != Group::Key || sums.len() <= usize::from(LISTED);
+    if !are_all {
+        sums.truncate(usize::from(LISTED));
+    }
     let ways = Ways::of(&visitor.query, &asked);
     let path = paths::usage(org);
     let title = format!("{} by {}", asked.measure.title(), asked.by);
@@ -109,7 +121,7 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         days: asked.span.days(),
         kept: ways.fields(&SPAN),
         kept_compared: ways.fields(&["key"]),
-        compared: compared(&path, &ways.but(&["key"]), &asked.compared, &sums),
+        compared: compared(&path, &ways.but(&["key"]), &asked.compared, &drawn),
         chart: charts::chart(
             &drawn,
             &asked.span,
@@ -121,55 +133,69 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         head: head(asked.by),
         rows: sums
             .iter()
-            .map(|view| row(org, view, name(view), &asked))
+            .map(|view| row(org, view, name(view).unwrap_or_default(), &asked))
             .collect(),
+        listed: (!are_all).then_some(LISTED),
         csv: csv(org, &asked),
     })
 }
 
-/// What the table shows: days in their order, of all else the most first.
+/// What the table shows: days in their order, of all else the most first; of keys one more than are
+/// listed, if there is one.
 async fn sums(
     visitor: &Visitor,
     access: &Access,
     asked: &Asked,
 ) -> Result<Vec<UsageView>, Problem> {
-    let search = asked.search(vec![asked.group]);
-    let mut rows = visitor.management.usage(access, search).await?.data;
+    let (management, search) = (&visitor.management, asked.search(&[asked.group]));
+    if asked.group == Group::Key {
+        let unit = asked.measure.counted();
+        return management
+            .largest_keys(access, search, unit, LISTED + 1)
+            .await;
+    }
+    let mut rows = management.usage(access, search).await?.data;
     if asked.group != Group::Day {
         rows.sort_by_key(|row| Reverse(asked.measure.value(&row.numbers)));
     }
     Ok(rows)
 }
 
-/// What the chart shows: the compared keys, or all groups.
+/// What the chart shows: the compared keys, the largest keys and all others together, or all groups.
 async fn drawn(
     visitor: &Visitor,
     access: &Access,
     asked: &Asked,
 ) -> Result<Vec<UsageView>, Problem> {
-    let by_time = match asked.group {
-        Group::Day => vec![asked.span.group()],
-        group => vec![asked.span.group(), group],
+    let (management, time) = (&visitor.management, asked.span.group());
+    let among = asked.among();
+    let search = match asked.group {
+        Group::Key if among.is_empty() => {
+            let (search, unit) = (asked.search(&[time]), asked.measure.counted());
+            let most = charts::MOST;
+            return management
+                .largest_keys_over_time(access, search, unit, most)
+                .await;
+        }
+        Group::Day => asked.search(&[time]),
+        group => asked.search(&[time, group]),
     };
-    let search = asked.search(by_time);
-    let mut rows = visitor.management.usage(access, search).await?.data;
-    if asked.group == Group::Key && !asked.compared.is_empty() {
-        rows.retain(|row| row.key_id.is_some_and(|id| asked.compares(id)));
-    }
-    Ok(rows)
+    let search = UsageSearch { among, ..search };
+    Ok(management.usage(access, search).await?.data)
 }
 
-fn name(row: &UsageView, group: Group, projects: &[Project]) -> String {
+/// None for what is of all other keys.
+fn name(row: &UsageView, group: Group, projects: &[Project]) -> Option<String> {
     let project = || {
         let mut projects = projects.iter();
         let found = projects.find(|project| Some(project.id) == row.project_id);
         found.map(|project| project.name.clone())
     };
     match group {
-        Group::Key => row.key_name.clone().unwrap_or_else(|| "Unknown".to_owned()),
-        Group::Project => project().unwrap_or_else(|| "Deleted project".to_owned()),
-        Group::Model => row.model.clone().unwrap_or_default(),
-        Group::Day | Group::Hour => "All".to_owned(),
+        Group::Key => charts::key_name(row),
+        Group::Project => Some(project().unwrap_or_else(|| "Deleted project".to_owned())),
+        Group::Model => row.model.clone(),
+        Group::Day | Group::Hour => Some("All".to_owned()),
     }
 }
 

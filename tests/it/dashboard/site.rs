@@ -10,6 +10,7 @@ mod confirmations;
 mod doors;
 mod keys;
 mod roles;
+mod usage;
 mod versions;
 
 impl TestApp {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tollgate::domain::quota::Unit;
 use tollgate::domain::tenant::CallId;
 use tollgate::domain::usage::Source;
 use tollgate::store::events::{self, Batch, Event};
-use tollgate::store::usage::{self, CallsQuery, Group, UsageQuery, UsageRow};
+use tollgate::store::usage::{self, CallsQuery, Group, Of, UsageQuery, UsageRow};
 use tollgate::store::{Db, StoreError, keys, refusals};
 
 use super::{at, event, key, now, organisation};
@@ -17,6 +18,7 @@ on_both_engines!(
     a_deleted_key_keeps_its_name_in_reports,
     sums_that_are_few_are_the_same_piece_by_piece,
     sums_that_are_too_many_are_not_read_to_their_beginning,
+    the_largest_keys_come_first_and_no_more_than_are_wanted,
     calls_come_newest_first_and_all_of_them,
     calls_of_a_key_are_found_on_all_its_days,
     a_foreign_organisation_sees_nothing,
@@ -168,6 +170,27 @@ async fn sums_that_are_too_many_are_not_read_to_their_beginning(test: TestDb) {
     assert!(at_most(&test.db, &key, &[Group::Key], 2).await.is_err());
     let refused = at_most(&test.db, &key, &[Group::Key], 1).await;
     assert_eq!(refused.unwrap(), None);
+}
+
+async fn the_largest_keys_come_first_and_no_more_than_are_wanted(test: TestDb) {
+    let one = a_month(&test).await;
+    let largest = async |unit, of, most| {
+        let query = UsageQuery {
+            from: Some(at("2026-11-17T23:00:00Z")),
+            of,
+            ..UsageQuery::default()
+        };
+        let found = usage::largest_keys(&test.db, one.organisation_id, &query, unit, most);
+        let found = found.await.unwrap().into_iter();
+        let found = found.map(|row| (row.key_id == Some(one.id), row.requests, row.total_tokens));
+        found.collect::<Vec<_>>()
+    };
+    for unit in [Unit::Tokens, Unit::Requests, Unit::NanoUsd] {
+        let both = largest(unit, Of::All, 2).await;
+        assert_eq!(both, [(false, 3, 90), (true, 1, 30)], "{unit:?}");
+        assert_eq!(largest(unit, Of::All, 1).await, both[..1]);
+        assert_eq!(largest(unit, Of::Key(one.id), 2).await, both[1..]);
+    }
 }
 
 async fn a_range_takes_whole_hours(test: TestDb) {

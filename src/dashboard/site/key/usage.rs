@@ -26,6 +26,7 @@ pub(super) async fn usage_tab(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> 
         from: Some(span.from),
         to: Some(span.to),
         by: vec![span.group(), Group::Model],
+        ..UsageSearch::default()
     };
     let report = visitor.management.usage(&found.access, search).await?;
     let path = paths::key(ids.0, ids.1);
@@ -35,7 +36,7 @@ pub(super) async fn usage_tab(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> 
         .into_iter()
         .collect();
     let title = format!("{} by model", measure.title());
-    let name = |row: &UsageView| row.model.clone().unwrap_or_default();
+    let name = |row: &UsageView| row.model.clone();
     let tab = UsageTab {
         ranges: span.chips(&path, &kept),
         days: span.days(),

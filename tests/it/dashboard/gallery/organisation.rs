@@ -134,6 +134,7 @@ fn usage() -> UsagePage {
             )
             .map(row)
             .collect(),
+        listed: Some(100),
         csv: format!("/api/v1/orgs/{org}/usage.csv"),
     }
 }
