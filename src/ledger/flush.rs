@@ -12,13 +12,15 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Ledger;
-use super::journal::{Closing, Opening, Position, Reader};
+use super::journal::{Batch, Closing, Opening, Position, Reader};
 use super::outbox::{BATCH, Returns};
 use super::record::event;
 use crate::killpoint::{self, Killpoint};
 use crate::store::StoreError;
 use crate::store::events::{self, Event};
 
+/// Calls that are read without a turn for others.
+const AT_ONCE: usize = 128;
 const EVERY: Duration = Duration::from_millis(200);
 /// How long a batch may take: a store that hangs counts as away and is asked anew.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -144,7 +146,7 @@ impl Flusher {
     /// Writes one batch; false if nothing waits.
     async fn write_next(&mut self) -> Result<bool, FlushError> {
         if self.leaving.is_none() {
-            self.leaving = self.next()?;
+            self.leaving = self.next().await?;
         }
         let Some(leaving) = &self.leaving else {
             return Ok(false);
@@ -154,16 +156,33 @@ impl Flusher {
         Ok(true)
     }
 
+    /// A batch from the journal, with turns in between: a large one would make calls wait.
+    async fn read_many(&mut self) -> Result<Batch, FlushError> {
+        let most = usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let mut batch = self.reader.next(AT_ONCE)?;
+        let mut read = batch.settled.len();
+        while read == AT_ONCE && batch.settled.len() < most {
+            tokio::task::yield_now().await;
+            let more = self.reader.next(AT_ONCE)?;
+            read = more.settled.len();
+            if read > 0 {
+                batch.end = more.end;
+            }
+            batch.settled.extend(more.settled);
+        }
+        Ok(batch)
+    }
+
     /// What goes next, if anything does. Room never goes back ahead of the calls that spent from the same lease: those
     /// were written down before it was taken out of memory.
-    fn next(&mut self) -> Result<Option<Leaving>, FlushError> {
-        let outbox = &self.ledger.outbox;
+    async fn next(&mut self) -> Result<Option<Leaving>, FlushError> {
+        let ledger = Arc::clone(&self.ledger);
+        let outbox = &ledger.outbox;
         if self.returns.is_empty() {
             self.returns = outbox.take_returns();
             self.after = outbox.settled();
         }
-        let most = usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let batch = self.reader.next(most)?;
+        let batch = self.read_many().await?;
         self.read = self.read.saturating_add(count(batch.settled.len()));
         let mut leaving = Leaving::default();
         for stranded in outbox.take_stranded() {

@@ -24,6 +24,9 @@ static INSERT: Listing = Listing::insert(
     " ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING digest, id",
 );
 
+/// Digests that are made without a turn for others.
+const AT_ONCE: usize = 256;
+
 /// Kinds remembered, about 40 bytes each.
 const MOST_KNOWN: usize = 65_536;
 
@@ -59,9 +62,7 @@ impl Kinds {
         tx: &mut Tx,
         events: &[&Event<'_>],
     ) -> Result<Found, StoreError> {
-        let mut buffer = Vec::new();
-        let digests = events.iter().map(|event| digest(event, &mut buffer));
-        let digests: Vec<Digest> = digests.collect();
+        let digests = digests(events).await;
         let numbers = self.known_numbers(&digests);
         let unknown = numbers.iter().zip(&digests).zip(events);
         let unknown: BTreeMap<_, _> = unknown
@@ -97,6 +98,16 @@ impl Found {
     pub(super) fn numbers(&self) -> impl Iterator<Item = i64> {
         self.numbers.iter().copied()
     }
+}
+
+/// The digests of `events`, with turns in between for whoever else uses this thread.
+async fn digests(events: &[&Event<'_>]) -> Vec<Digest> {
+    let (mut digests, mut buffer) = (Vec::with_capacity(events.len()), Vec::new());
+    for events in events.chunks(AT_ONCE) {
+        digests.extend(events.iter().map(|event| digest(event, &mut buffer)));
+        tokio::task::yield_now().await;
+    }
+    digests
 }
 
 /// Writes kinds, in order, and answers their numbers.
