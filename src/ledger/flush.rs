@@ -12,15 +12,17 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Ledger;
-use super::journal::{Batch, Closing, Opening, Position, Reader};
+use super::journal::{Closing, Opening, Position, Reader};
 use super::outbox::{BATCH, Returns};
 use super::record::event;
 use crate::killpoint::{self, Killpoint};
 use crate::store::StoreError;
 use crate::store::events::{self, Event};
 
-/// Calls that are read without a turn for others.
-const AT_ONCE: usize = 128;
+mod gather;
+
+use gather::gather;
+
 const EVERY: Duration = Duration::from_millis(200);
 /// How long a batch may take: a store that hangs counts as away and is asked anew.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -156,23 +158,6 @@ impl Flusher {
         Ok(true)
     }
 
-    /// A batch from the journal, with turns in between: a large one would make calls wait.
-    async fn read_many(&mut self) -> Result<Batch, FlushError> {
-        let most = usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let mut batch = self.reader.next(AT_ONCE)?;
-        let mut read = batch.settled.len();
-        while read == AT_ONCE && batch.settled.len() < most {
-            tokio::task::yield_now().await;
-            let more = self.reader.next(AT_ONCE)?;
-            read = more.settled.len();
-            if read > 0 {
-                batch.end = more.end;
-            }
-            batch.settled.extend(more.settled);
-        }
-        Ok(batch)
-    }
-
     /// What goes next, if anything does. Room never goes back ahead of the calls that spent from the same lease: those
     /// were written down before it was taken out of memory.
     async fn next(&mut self) -> Result<Option<Leaving>, FlushError> {
@@ -182,7 +167,8 @@ impl Flusher {
             self.returns = outbox.take_returns();
             self.after = outbox.settled();
         }
-        let batch = self.read_many().await?;
+        let most = usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let batch = gather(most, |at_once| self.reader.next(at_once)).await?;
         self.read = self.read.saturating_add(count(batch.settled.len()));
         let mut leaving = Leaving::default();
         for stranded in outbox.take_stranded() {

@@ -41,7 +41,7 @@ mod segment;
 mod sync;
 mod tally;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod writer;
 
 pub use disk::{Disk, Local};

@@ -8,7 +8,6 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::journal::{Disk, Durability, Local, Options};
-use super::outbox::Outbox;
 use super::*;
 use crate::domain::key::SecretHash;
 use crate::domain::limits::{Limits, TokenQuota, TokenUnit};

@@ -25,7 +25,7 @@ mod speed;
 mod syncing;
 
 /// A call as most are, under a number.
-fn opening(number: u128) -> Opening {
+pub(in crate::ledger) fn opening(number: u128) -> Opening {
     Opening {
         id: CallId(Uuid::from_u128(number)),
         at: Timestamp(1_795_000_000_000_000),
@@ -66,7 +66,7 @@ fn drawn(unit: Unit, held: i64) -> Drawn {
     }
 }
 
-fn closing() -> Closing {
+pub(in crate::ledger) fn closing() -> Closing {
     let usage = Some(Usage {
         input: 250,
         output: 120,
