@@ -13,17 +13,18 @@ use super::span::Span;
 use super::visitor::Visitor;
 use crate::api::ids::Ids;
 use crate::api::{self, Api};
-use crate::dashboard::components::{ChartKind, Chip, Column, Head};
-use crate::dashboard::format::{compact, grouped, money, percent};
+use crate::dashboard::components::{ChartKind, Chip};
 use crate::dashboard::frame::Section;
-use crate::dashboard::pages::{UsagePage, UsageRow};
+use crate::dashboard::pages::UsagePage;
 use crate::dashboard::paths;
 use crate::domain::role::Role;
 use crate::domain::tenant::KeyId;
-use crate::management::usage::{Totals, UsageSearch, UsageView};
+use crate::management::usage::{UsageSearch, UsageView};
 use crate::management::{Access, Problem};
 use crate::store::projects::Project;
 use crate::store::usage::Group;
+
+mod table;
 
 /// Keys that are drawn beside each other.
 const COMPARED: usize = 6;
@@ -59,9 +60,10 @@ impl Asked {
         let query = &visitor.query;
         let by = query.get("by");
         let found = GROUPINGS.iter().find(|(_, name, _)| Some(*name) == by);
-        let mut compared: Vec<String> = query.all("key").map(str::to_owned).collect();
-        compared.truncate(COMPARED);
         let (by, group) = found.map_or(("model", Group::Model), |(_, name, group)| (*name, *group));
+        let is_key = |key: &&str| group == Group::Key && Uuid::parse_str(key).is_ok();
+        let keys = query.all("key").filter(is_key);
+        let compared = keys.take(COMPARED).map(str::to_owned).collect();
         Self {
             by,
             group,
@@ -130,10 +132,10 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
             asked.kind(),
             name,
         ),
-        head: head(asked.by),
+        head: table::head(asked.by),
         rows: sums
             .iter()
-            .map(|view| row(org, view, name(view).unwrap_or_default(), &asked))
+            .map(|view| table::row(org, view, name(view).unwrap_or_default(), &asked))
             .collect(),
         listed: (!are_all).then_some(LISTED),
         csv: csv(org, &asked),
@@ -168,19 +170,21 @@ async fn drawn(
     asked: &Asked,
 ) -> Result<Vec<UsageView>, Problem> {
     let (management, time) = (&visitor.management, asked.span.group());
-    let among = asked.among();
     let search = match asked.group {
-        Group::Key if among.is_empty() => {
+        Group::Key if asked.compared.is_empty() => {
             let (search, unit) = (asked.search(&[time]), asked.measure.counted());
             let most = charts::MOST;
             return management
                 .largest_keys_over_time(access, search, unit, most)
                 .await;
         }
+        Group::Key => UsageSearch {
+            among: asked.among(),
+            ..asked.search(&[time, Group::Key])
+        },
         Group::Day => asked.search(&[time]),
         group => asked.search(&[time, group]),
     };
-    let search = UsageSearch { among, ..search };
     Ok(management.usage(access, search).await?.data)
 }
 
@@ -271,54 +275,4 @@ fn compared(path: &str, kept: &[(&str, &str)], keys: &[String], rows: &[UsageVie
         }
     };
     keys.iter().map(chip).collect()
-}
-
-fn head(by: &str) -> Head {
-    let first = match by {
-        "key" => "Key",
-        "project" => "Project",
-        "day" => "Day",
-        _ => "Model",
-    };
-    let numbers = [
-        "Requests",
-        "Errors",
-        "Input",
-        "Output",
-        "Tokens",
-        "Estimated",
-        "Cost",
-    ];
-    let columns = [Column::text(first)]
-        .into_iter()
-        .chain(numbers.map(Column::number));
-    Head {
-        columns: columns.collect(),
-    }
-}
-
-fn row(org: Uuid, view: &UsageView, name: String, asked: &Asked) -> UsageRow {
-    let numbers: &Totals = &view.numbers;
-    let errors = match numbers.errors {
-        0 => "0".to_owned(),
-        errors => format!(
-            "{} ({})",
-            grouped(errors),
-            percent(errors, numbers.requests)
-        ),
-    };
-    let key = view.key_id.filter(|_| asked.group == Group::Key);
-    UsageRow {
-        name: view.day.clone().unwrap_or(name),
-        address: key.map(|id| paths::key(org, id)),
-        id: key.map(|id| id.to_string()),
-        is_compared: key.is_some_and(|id| asked.compares(id)),
-        requests: grouped(numbers.requests),
-        errors,
-        input: compact(numbers.input_tokens),
-        output: compact(numbers.output_tokens),
-        total: compact(numbers.total_tokens),
-        estimated: percent(numbers.estimated_tokens, numbers.total_tokens),
-        cost: money(charts::cost(numbers)),
-    }
 }

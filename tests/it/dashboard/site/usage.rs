@@ -47,6 +47,15 @@ async fn of_very_many_keys_the_largest_are_shown_and_the_others_together(test: T
     let compared = format!("{organisation}/usage?by=key&key={}", key.id);
     let compared = app.page(&viewer, &compared).await;
     assert!(!compared.assert_page(200).contains("Others"));
+    for nothing in [
+        format!("by=model&key={}", key.id),
+        "by=key&key=none".to_owned(),
+    ] {
+        let page = format!("{organisation}/usage?{nothing}");
+        let page = app.page(&viewer, &page).await;
+        let page = page.assert_page(200);
+        assert!(!page.contains("aria-label=\"Compared\""), "{nothing}");
+    }
 
     let overview = format!("{organisation}?by=key&range=30d");
     let overview = app.page(&viewer, &overview).await;
