@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::{Method, Request, Response};
-use http_body_util::Full;
 use tower::Service;
 
 use super::quota::Held;
@@ -192,10 +191,10 @@ fn reply(held: Held, outcome: Outcome, hides_usage: bool) -> Result<Reply, Box<F
     }))
 }
 
-fn outgoing(held: &Held, headers: HeaderMap, adds_usage: bool) -> Request<Full<Bytes>> {
+fn outgoing(held: &Held, headers: HeaderMap, adds_usage: bool) -> Request<Bytes> {
     let routed = &held.limited.routed;
     let body = body::outgoing(routed, adds_usage, held.hold.shrunk_cap());
-    let mut request = Request::new(Full::new(body));
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = routed.route.provider.uri(routed.inspected.endpoint).clone();
     *request.headers_mut() = headers;

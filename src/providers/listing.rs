@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
 use super::{Catalog, Provider};
@@ -56,7 +56,7 @@ async fn fetch(provider: &Provider, upstream: &Upstream) -> Option<Vec<String>> 
     }
     let request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
     let response = upstream
-        .send(request.body(Full::<Bytes>::default()).ok()?, drop)
+        .send(request.body(Bytes::new()).ok()?, drop)
         .await
         .ok()?;
     if !response.status().is_success() {

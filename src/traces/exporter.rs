@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 
@@ -131,7 +131,7 @@ impl Exporter {
     /// How many spans the collector rejected.
     async fn post(&self, body: Bytes) -> Result<u64, Failure> {
         let mut request = Request::post(self.uri.clone())
-            .body(Full::new(body))
+            .body(body)
             .map_err(|_| Failure::Unreachable)?;
         let protobuf = HeaderValue::from_static("application/x-protobuf");
         request.headers_mut().insert(CONTENT_TYPE, protobuf);

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use http_body_util::Full;
 use parking_lot::Mutex;
 
 mod body;
@@ -18,7 +17,6 @@ mod connect;
 mod http1;
 mod http2;
 mod origin;
-mod relay;
 
 pub use body::UpstreamBody;
 
@@ -52,14 +50,31 @@ pub enum SendError {
 pub struct TlsError(#[from] rustls::Error);
 
 /// What is sent to providers.
-type Outgoing = Request<Full<Bytes>>;
+type Outgoing = Request<Bytes>;
+
+/// Why a connection gave no answer, or not all of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// Its provider closed it.
+    #[error("the connection was closed before the end of the answer")]
+    Early,
+    /// It failed.
+    #[error("the connection failed")]
+    Io(#[from] std::io::Error),
+    /// What came is no HTTP, or can be read in two ways.
+    #[error("the answer is no HTTP: {0} makes no sense")]
+    Senseless(&'static str),
+    /// It is one of h2.
+    #[error("the connection of h2 failed")]
+    Shared(#[from] hyper::Error),
+}
 
 /// A call that was not answered.
 enum Unanswered {
     /// Its connection had closed before any byte was taken: it can go by another.
     Unsent(Box<Outgoing>),
     /// It failed.
-    Failed(hyper::Error),
+    Failed(Broken),
 }
 
 impl Upstream {
@@ -124,13 +139,13 @@ fn classify(unanswered: Unanswered) -> SendError {
         Unanswered::Failed(error) => error,
     };
     tracing::debug!(error = chain(&error), "a provider did not answer");
-    if error.is_parse() || error.is_parse_too_large() {
-        return SendError::Senseless;
+    match error {
+        Broken::Senseless(_) => SendError::Senseless,
+        Broken::Early | Broken::Io(_) | Broken::Shared(_) => SendError::Broken,
     }
-    SendError::Broken
 }
 
-/// The causes of `error`; hyper's hold addresses, but no header and no body.
+/// The causes of `error`; some hold addresses, but none a header or a body.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -9,41 +9,37 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::Broken;
 use super::http1::Wire;
 use super::origin::Origin;
 
 /// See the module.
-pub struct UpstreamBody {
-    incoming: Incoming,
-    /// The connection that it has for itself, until it has ended.
-    wire: Option<(Box<Wire>, Arc<Origin>)>,
+pub struct UpstreamBody(Source);
+
+enum Source {
+    /// A connection that the call has for itself.
+    Own(Box<Wire>, Arc<Origin>),
+    /// One that it shares.
+    Shared(Incoming),
+    /// It has ended.
+    Over,
 }
 
 impl UpstreamBody {
-    pub(super) fn of_wire(incoming: Incoming, wire: Box<Wire>, origin: Arc<Origin>) -> Self {
-        let mut body = Self {
-            incoming,
-            wire: Some((wire, origin)),
-        };
+    pub(super) fn of_wire(wire: Box<Wire>, origin: Arc<Origin>) -> Self {
+        let mut body = Self(Source::Own(wire, origin));
         body.release_if_ended();
         body
     }
 
     pub(super) fn of_shared(incoming: Incoming) -> Self {
-        Self {
-            incoming,
-            wire: None,
-        }
+        Self(Source::Shared(incoming))
     }
 
+    /// Gives back a connection as soon as nothing is to come, which is often with the last piece.
     fn release_if_ended(&mut self) {
-        if self.incoming.is_end_stream() {
-            self.release();
-        }
-    }
-
-    fn release(&mut self) {
-        if let Some((wire, origin)) = self.wire.take() {
+        let is_over = matches!(&self.0, Source::Own(wire, _) if wire.length() == Some(0));
+        if is_over && let Source::Own(wire, origin) = std::mem::replace(&mut self.0, Source::Over) {
             origin.keep(wire);
         }
     }
@@ -51,30 +47,42 @@ impl UpstreamBody {
 
 impl Body for UpstreamBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self { incoming, wire } = &mut *self;
-        let Some((wire, _)) = wire else {
-            return Pin::new(incoming).poll_frame(cx);
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let polled = match &mut self.0 {
+            Source::Own(wire, _) => ready!(wire.poll_body(cx)),
+            Source::Shared(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(cx));
+                return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Shared)));
+            }
+            Source::Over => None,
         };
-        let frame = ready!(wire.poll_frame(cx, incoming));
-        match &frame {
-            Some(Ok(_)) => self.release_if_ended(),
-            None => self.release(),
-            Some(Err(_)) => self.wire = None,
+        match &polled {
+            Some(Err(_)) => self.0 = Source::Over,
+            Some(Ok(_)) | None => self.release_if_ended(),
         }
-        Poll::Ready(frame)
+        Poll::Ready(polled.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.0 {
+            Source::Own(..) => false,
+            Source::Shared(incoming) => incoming.is_end_stream(),
+            Source::Over => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.0 {
+            Source::Own(wire, _) => wire
+                .length()
+                .map_or_else(SizeHint::default, SizeHint::with_exact),
+            Source::Shared(incoming) => incoming.size_hint(),
+            Source::Over => SizeHint::with_exact(0),
+        }
     }
 }

@@ -1,115 +1,169 @@
-//! A connection of HTTP/1.1: one call at a time, driven by that call's own task.
+//! A connection of HTTP/1.1: one call at a time, driven by that call's own task. Heads and sizes of
+//! chunks are parsed by httparse, as hyper does it. hyper's own client is not used: it hands each chunk
+//! of an answer through a channel, which cost a stream more than all else that is done to it.
+//!
+//! What could be read in two ways is refused, and what is not plain ends the connection, so that no
+//! answer is ever taken for another call's.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
-use bytes::Bytes;
-use http::header::HOST;
-use http::{Response, Uri};
-use http_body::Body as _;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, Connection, SendRequest};
+use bytes::buf::Chain;
+use bytes::{Buf, Bytes, BytesMut};
+use http::Response;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWrite;
+use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use super::body::UpstreamBody;
 use super::connect::Io;
 use super::origin::Origin;
-use super::relay::Relay;
-use super::{Outgoing, Unanswered};
+use super::{Broken, Outgoing, Unanswered};
 
-/// What is read ahead of a client that does not read; also the largest head. hyper's own is 400 KB.
-const READ_AHEAD: usize = 32 * 1024;
+mod framing;
+mod head;
+
+use framing::Framing;
+use head::Head;
+
+/// What is read at once: at first, and at most. That much is also read ahead of a client that does not
+/// read.
+const ROOM: usize = 8 * 1024;
+const MOST_ROOM: usize = 32 * 1024;
+/// Less room than this is not worth a system call.
+const LEAST_ROOM: usize = 4 * 1024;
 
 /// See the module.
 pub(super) struct Wire {
-    sender: SendRequest<Full<Bytes>>,
-    /// `None` once it is closed.
-    connection: Option<Connection<Io, Full<Bytes>>>,
-    relay: Relay,
+    io: TokioIo<Io>,
+    /// What is not written yet of a request.
+    unsent: Chain<Bytes, Bytes>,
+    /// What came and is not taken yet.
+    read: BytesMut,
+    room: usize,
+    framing: Framing,
+    /// Whether the provider takes another call after this one.
+    is_kept: bool,
 }
 
 impl Wire {
-    pub(super) async fn begin(io: Io) -> Result<Box<Self>, hyper::Error> {
-        let mut http = http1::Builder::new();
-        let (sender, connection) = http.max_buf_size(READ_AHEAD).handshake(io).await?;
-        Ok(Box::new(Self {
-            sender,
-            connection: Some(connection),
-            relay: Relay::new(),
-        }))
+    pub(super) fn new(io: Io) -> Box<Self> {
+        Box::new(Self {
+            io: TokioIo::new(io),
+            unsent: nothing(),
+            read: BytesMut::new(),
+            room: ROOM,
+            framing: Framing::NONE,
+            is_kept: true,
+        })
     }
 
     /// Sends `request`; the answer's body keeps the connection until it has ended.
     pub(super) async fn send(
         mut self: Box<Self>,
-        mut request: Outgoing,
+        request: Outgoing,
         origin: Arc<Origin>,
     ) -> Result<Response<UpstreamBody>, Unanswered> {
-        let target = request.uri().path_and_query().cloned();
-        let whole = std::mem::replace(
-            request.uri_mut(),
-            target.map_or_else(Uri::default, Uri::from),
-        );
-        request
-            .headers_mut()
-            .insert(HOST, origin.host_field().clone());
-        let mut answering = pin!(self.sender.try_send_request(request));
-        let answered =
-            std::future::poll_fn(|cx| self.poll(cx, |inner| answering.as_mut().poll(inner)));
-        match answered.await {
-            Ok(response) => {
-                Ok(response.map(|incoming| UpstreamBody::of_wire(incoming, self, origin)))
+        let head = head::of_request(&request, origin.host_field());
+        self.unsent = head.chain(request.body().clone());
+        let whole = self.unsent.remaining();
+        match std::future::poll_fn(|cx| self.poll_answer(cx)).await {
+            Ok(answer) => {
+                self.framing = answer.framing;
+                self.is_kept = answer.is_kept;
+                let body = |()| UpstreamBody::of_wire(self, origin);
+                Ok(answer.response.map(body))
             }
-            Err(mut error) => Err(match error.take_message() {
-                Some(mut request) => {
-                    *request.uri_mut() = whole;
-                    Unanswered::Unsent(Box::new(request))
-                }
-                None => Unanswered::Failed(error.into_error()),
-            }),
+            Err(_) if self.unsent.remaining() == whole => {
+                Err(Unanswered::Unsent(Box::new(request)))
+            }
+            Err(broken) => Err(Unanswered::Failed(broken)),
         }
     }
 
-    /// Takes the next frame of an answer in.
-    pub(super) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-        body: &mut Incoming,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, hyper::Error>>> {
-        self.poll(cx, |inner| Pin::new(&mut *body).poll_frame(inner))
+    /// Writes the request and reads the head of its answer, which may come before all is written: then
+    /// it counts, even if the rest can no longer be written.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Broken>> {
+        let written = self.poll_write(cx);
+        loop {
+            if let Some(head) = head::of_answer(&mut self.read)? {
+                return Poll::Ready(Ok(head));
+            }
+            match self.poll_read(cx)? {
+                Poll::Ready(0) => return Poll::Ready(Err(Broken::Early)),
+                Poll::Ready(_) => {}
+                Poll::Pending => break,
+            }
+        }
+        ready!(written)?;
+        Poll::Pending
     }
 
-    /// Whether it can take the next call: the last one is over and the provider has not closed it.
+    /// Takes what came of an answer's body since the last time, in one piece; `None` at its end.
+    pub(super) fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Broken>>> {
+        if self.unsent.has_remaining() && matches!(self.poll_write(cx), Poll::Ready(Err(_))) {
+            self.unsent = nothing();
+            self.is_kept = false;
+        }
+        loop {
+            let content = self.framing.take(&mut self.read)?;
+            if !content.is_empty() {
+                return Poll::Ready(Some(Ok(content)));
+            }
+            if self.framing.is_over() {
+                return Poll::Ready(None);
+            }
+            if ready!(self.poll_read(cx))? == 0 {
+                self.framing.close()?;
+            }
+        }
+    }
+
+    /// How much content is to come, if that is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.framing.length()
+    }
+
+    /// Whether it can take the next call: the last one is over, and the provider keeps it open and has
+    /// said nothing since.
     pub(super) fn is_ready(&mut self) -> bool {
-        let polled = self.poll(&mut Context::from_waker(Waker::noop()), |_| {
-            Poll::<()>::Pending
-        });
-        debug_assert!(polled.is_pending());
-        self.connection.is_some() && self.sender.is_ready()
+        let is_idle = self.framing.is_over() && self.read.is_empty();
+        let is_written = !self.unsent.has_remaining();
+        let mut cx = Context::from_waker(Waker::noop());
+        self.is_kept && is_idle && is_written && self.poll_read(&mut cx).is_pending()
     }
 
-    /// Polls what is waited for, and lets the connection work on it.
-    fn poll<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut waited_for: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        let Self {
-            connection, relay, ..
-        } = self;
-        relay.poll(cx, |inner| {
-            if let Poll::Ready(ready) = waited_for(inner) {
-                return Poll::Ready(ready);
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.unsent.has_remaining() {
+            let writing = poll_write_buf(Pin::new(&mut self.io), cx, &mut self.unsent);
+            if ready!(writing)? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            if let Some(open) = connection
-                && Pin::new(open).poll(inner).is_ready()
-            {
-                // Dropped, it tells whoever waits that nothing comes any more.
-                *connection = None;
-            }
-            waited_for(inner)
-        })
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.read.capacity() - self.read.len() < LEAST_ROOM {
+            self.read.reserve(self.room);
+        }
+        let room = self.read.capacity() - self.read.len();
+        let count = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.read))?;
+        if count == room {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        }
+        Poll::Ready(Ok(count))
     }
 }
+
+fn nothing() -> Chain<Bytes, Bytes> {
+    Bytes::new().chain(Bytes::new())
+}
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,8 @@ impl Shared {
         request: Outgoing,
     ) -> Result<Response<UpstreamBody>, Unanswered> {
         let Self { mut sender, ended } = self;
-        let answering = pin!(sender.try_send_request(request));
+        let body = request.body().clone();
+        let answering = pin!(sender.try_send_request(request.map(Full::new)));
         let answered = match select(answering, pin!(ended.cancelled())).await {
             Either::Left((answered, _)) => answered,
             Either::Right(((), answering)) => {
@@ -65,8 +66,8 @@ impl Shared {
         match answered {
             Ok(response) => Ok(response.map(UpstreamBody::of_shared)),
             Err(mut error) => Err(match error.take_message() {
-                Some(request) => Unanswered::Unsent(Box::new(request)),
-                None => Unanswered::Failed(error.into_error()),
+                Some(request) => Unanswered::Unsent(Box::new(request.map(|_| body))),
+                None => Unanswered::Failed(error.into_error().into()),
             }),
         }
     }

@@ -109,7 +109,7 @@ impl Origin {
             MaybeHttpsStream::Https(_) => io.connected().is_negotiated_h2(),
         };
         if !is_h2 {
-            return Ok(Found::Own(Wire::begin(io).await?, Arc::clone(self)));
+            return Ok(Found::Own(Wire::new(io), Arc::clone(self)));
         }
         let origin = Arc::clone(self);
         let shared = Shared::begin(io, move || origin.forget_ended()).await?;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -38,7 +38,7 @@ async fn server() -> (Uri, Arc<AtomicUsize>) {
 }
 
 fn request(uri: &Uri) -> Outgoing {
-    Request::get(uri.clone()).body(Full::default()).unwrap()
+    Request::get(uri.clone()).body(Bytes::new()).unwrap()
 }
 
 async fn text(response: Response<UpstreamBody>) -> Bytes {
