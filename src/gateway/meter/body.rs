@@ -123,7 +123,7 @@ impl MeteredBody {
     fn ended(&mut self) {
         let rest = self.scanner.finish();
         let seen = self.scanner.seen();
-        if seen.is_done || seen.is_finished || seen.is_failed {
+        if seen.is_done || seen.is_finished() || seen.is_failed {
             self.settle(rest);
             self.upstream = None;
         } else {

@@ -8,15 +8,17 @@ use bytes::{Bytes, BytesMut};
 
 use super::unattended::Watch;
 use super::usage;
-use crate::domain::usage::{Ending, Usage};
+use crate::domain::usage::Ending;
 
 mod fields;
 mod framing;
 mod likeness;
+mod seen;
 
-use fields::{FIELDS, content_bytes, only_content};
+use fields::{FIELDS, choice_index, content_bytes, only_content};
 use framing::Framing;
 use likeness::Likeness;
+use seen::Seen;
 
 /// The largest event that is looked into; no event with usage comes near it.
 const LARGEST_EVENT: usize = 256 * 1024;
@@ -29,34 +31,11 @@ pub(super) struct Scanner {
     pending: BytesMut,
     framing: Framing,
     likeness: Likeness,
+    /// The event is too large to be looked into: it passes, and only its end is looked for.
     is_blind: bool,
     /// The stream ended within an event.
     is_torn: bool,
     seen: Seen,
-}
-
-/// What was seen so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
-    /// The last usage reported; some providers report it cumulatively in every event.
-    pub(super) usage: Option<Usage>,
-    /// Events that carry a choice.
-    pub(super) events: i64,
-    /// Bytes of content in them.
-    pub(super) content_bytes: i64,
-    /// `data: [DONE]` passed.
-    pub(super) is_done: bool,
-    /// A choice was finished, after which a missing `[DONE]` is a habit and no accident.
-    pub(super) is_finished: bool,
-    /// The provider itself ended the stream with an error.
-    pub(super) is_failed: bool,
-}
-
-impl Seen {
-    /// About how many output tokens passed.
-    pub(super) fn delivered(&self) -> i64 {
-        self.events.max(self.content_bytes.saturating_add(3) / 4)
-    }
 }
 
 impl Scanner {
@@ -84,9 +63,25 @@ impl Scanner {
 
     /// Looks at `bytes` and answers what of them, and of what was withheld, goes on.
     pub(super) fn pass(&mut self, bytes: Bytes) -> Bytes {
-        if self.is_blind || self.seen.is_done {
+        if self.seen.is_done {
             return bytes;
         }
+        if !self.is_blind {
+            return self.look(bytes);
+        }
+        let Some(end) = self.end_of_oversized(&bytes) else {
+            return bytes;
+        };
+        let rest = self.look(bytes.slice(end..));
+        if !self.hides_usage {
+            return bytes;
+        }
+        let mut all = BytesMut::from(bytes.get(..end).unwrap_or_default());
+        all.extend_from_slice(&rest);
+        all.freeze()
+    }
+
+    fn look(&mut self, bytes: Bytes) -> Bytes {
         let forwarded = if self.hides_usage {
             self.filter(&bytes)
         } else {
@@ -100,10 +95,35 @@ impl Scanner {
         forwarded
     }
 
+    /// Where the oversized event ends in `bytes`, behind which all is looked at again.
+    fn end_of_oversized(&mut self, bytes: &[u8]) -> Option<usize> {
+        let before = self.pending.len();
+        self.pending.extend_from_slice(bytes);
+        let Some(end) = self.framing.next_end(&self.pending) else {
+            self.keep_last();
+            return None;
+        };
+        self.is_blind = false;
+        self.pending.clear();
+        self.framing.skip_to(0);
+        Some(end.saturating_sub(before))
+    }
+
+    /// Of what has passed two bytes tell all that an end depends on: whether a line begins there, and
+    /// whether a CR may be half of its end.
+    fn keep_last(&mut self) {
+        let gone = self.pending.len().saturating_sub(2);
+        self.framing.forget(gone);
+        let _ = self.pending.split_to(gone);
+    }
+
     /// The stream ended: what was withheld goes on, unless it is to be hidden.
     pub(super) fn finish(&mut self) -> Bytes {
+        if self.is_blind {
+            return Bytes::new();
+        }
         let event = self.pending.split().freeze();
-        let is_hidden = !self.is_blind && self.inspect(&event);
+        let is_hidden = self.inspect(&event);
         self.is_torn = !event.is_empty() && !is_hidden;
         if self.hides_usage && !is_hidden {
             event
@@ -216,7 +236,7 @@ impl Scanner {
         self.seen.events += 1;
         self.seen.content_bytes += content_bytes(data);
         let is_last = FIELDS.finish_reason.has_value(data);
-        self.seen.is_finished |= is_last;
+        self.seen.choice(choice_index(data), is_last);
         !is_error && !is_last
     }
 
@@ -239,15 +259,21 @@ impl Scanner {
         }
     }
 
-    /// Nothing is looked at any more, so nothing is kept either.
+    /// What was withheld goes on: it is not hidden any more.
     fn release(&mut self, forwarded: Bytes) -> Bytes {
-        let pending = self.pending.split();
-        if !self.hides_usage || pending.is_empty() {
-            return forwarded;
+        let all = if self.hides_usage && !self.pending.is_empty() {
+            let mut all = BytesMut::from(forwarded);
+            all.extend_from_slice(&self.pending);
+            all.freeze()
+        } else {
+            forwarded
+        };
+        if self.seen.is_done {
+            self.pending.clear();
+        } else {
+            self.keep_last();
         }
-        let mut all = BytesMut::from(forwarded);
-        all.extend_from_slice(&pending);
-        all.freeze()
+        all
     }
 }
 

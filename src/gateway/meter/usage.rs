@@ -28,6 +28,8 @@ struct Reporting<'a> {
     x_groq: Option<&'a RawValue>,
     #[serde(borrow, default)]
     choices: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
 /// `OpenAI`'s names; details are parts of the totals.
@@ -74,6 +76,10 @@ struct Message<'a> {
 
 /// Reads a whole answer; `None` if it is no JSON object.
 pub(super) fn of_document(body: &[u8]) -> Option<Document> {
+    // A list of the fields' values would do, too.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
     let reporting: Reporting = serde_json::from_slice(body).ok()?;
     let usage = reporting.usage();
     let delivered = if usage.is_some() {
@@ -88,8 +94,8 @@ pub(super) fn of_document(body: &[u8]) -> Option<Document> {
 pub(super) fn of_event(data: &[u8]) -> Option<(Usage, bool)> {
     let reporting: Reporting = serde_json::from_slice(data).ok()?;
     let is_empty = |choices: &RawValue| choices.get().trim_matches(['[', ']', ' ']).is_empty();
-    let usage_alone = reporting.choices.is_none_or(is_empty);
-    Some((reporting.usage()?, usage_alone))
+    let is_alone = reporting.choices.is_some_and(is_empty) && reporting.error.is_none();
+    Some((reporting.usage()?, is_alone))
 }
 
 /// The usage that stands last in the end of a document, which is all that there is of it.
@@ -231,6 +237,7 @@ mod tests {
         let body = r#"{"choices":[{"message":{"content":"12345678"}},{"message":{"content":null}},{"text":"1"}]}"#;
         assert_eq!(of_document(body.as_bytes()).unwrap().delivered, 3);
         assert_eq!(of_document(b"<html>"), None);
+        assert_eq!(of_document(b"[1]"), None);
     }
 
     #[test]
@@ -239,6 +246,13 @@ mod tests {
         let beside = br#"{"choices":[{"index":0}],"usage":{"total_tokens":3}}"#;
         assert!(of_event(alone).unwrap().1);
         assert!(!of_event(beside).unwrap().1);
+        for other in [
+            &br#"{"usage":{"total_tokens":3},"citations":[]}"#[..],
+            br#"{"error":{"message":"m"},"usage":{"total_tokens":3}}"#,
+            br#"{"error":{"message":"m"},"choices":[],"usage":{"total_tokens":3}}"#,
+        ] {
+            assert!(!of_event(other).unwrap().1);
+        }
         assert!(of_event(br#"{"choices":[],"prompt_filter_results":[]}"#).is_none());
     }
 }

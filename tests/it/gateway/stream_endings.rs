@@ -30,6 +30,17 @@ async fn the_providers_own_error_is_the_last_word() {
 }
 
 #[tokio::test]
+async fn an_error_that_comes_with_usage_is_not_hidden() {
+    let app = TestApp::start().await;
+    let error =
+        r#"{"error":{"message":"Overloaded."},"usage":{"prompt_tokens":3,"total_tokens":3}}"#;
+    let script = EventStream::of([sse::chunk("hi"), sse::event(error)]).finish();
+    let answer = stream(&app, STREAM, script).await;
+    assert!(answer.text().contains("Overloaded."), "{}", answer.text());
+    assert_eq!(app.booked(1).await[0].total_tokens, 3);
+}
+
+#[tokio::test]
 async fn an_end_within_an_event_leaves_our_error_an_event_of_its_own() {
     let app = TestApp::start().await;
     let event = sse::chunk("half").bytes;

@@ -4,13 +4,14 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use memchr::{memchr2, memmem::Finder};
+use memchr::{memchr, memchr2, memmem::Finder};
 
 /// The fields that are looked for in every event.
 pub(super) static FIELDS: LazyLock<Fields> = LazyLock::new(|| Fields {
     usage: Field::new("\"usage\""),
     choices: Field::new("\"choices\""),
     finish_reason: Field::new("\"finish_reason\""),
+    index: Field::new("\"index\""),
     content: [
         Field::new("\"content\""),
         Field::new("\"text\""),
@@ -26,6 +27,7 @@ pub(super) struct Fields {
     pub(super) usage: Field,
     pub(super) choices: Field,
     pub(super) finish_reason: Field,
+    index: Field,
     content: [Field; 6],
 }
 
@@ -66,11 +68,22 @@ pub(super) fn content_bytes(data: &[u8]) -> i64 {
     let lengths = FIELDS
         .content
         .iter()
-        .map(|field| field.values(data).map(string_length).sum());
+        .map(|field| field.values(data).map(text_bytes).sum());
     lengths
         .into_iter()
         .find(|length: &i64| *length > 0)
         .unwrap_or(0)
+}
+
+/// The index of the first choice of `data`; the first choice of all where it has none.
+pub(super) fn choice_index(data: &[u8]) -> u32 {
+    let mut values = FIELDS.index.values(data);
+    let digits = values.next().into_iter().flatten();
+    digits
+        .map_while(|byte| char::from(*byte).to_digit(10))
+        .fold(0, |index, digit| {
+            index.saturating_mul(10).saturating_add(digit)
+        })
 }
 
 /// Where the text of `data` stands, if it has text in just one place.
@@ -83,6 +96,35 @@ pub(super) fn only_content(data: &[u8]) -> Option<Range<usize>> {
     });
     let only = texts.next()?;
     texts.next().is_none().then_some(only)
+}
+
+/// Bytes of the text that the string at the start of `value` means: many providers write every letter
+/// outside ASCII as an escape of six bytes.
+fn text_bytes(value: &[u8]) -> i64 {
+    let length = usize::try_from(string_length(value)).unwrap_or(usize::MAX);
+    let mut rest = value.get(1..).unwrap_or_default();
+    rest = rest.get(..length).unwrap_or(rest);
+    let mut bytes = rest.len();
+    while let Some(at) = memchr(b'\\', rest) {
+        let escape = rest.get(at..).unwrap_or_default();
+        let (written, meant) = escaped(escape);
+        bytes -= written - meant;
+        rest = escape.get(written..).unwrap_or_default();
+    }
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// How many bytes of `escape` are one, and how many it stands for in UTF-8.
+fn escaped(escape: &[u8]) -> (usize, usize) {
+    let digits = escape.strip_prefix(b"\\u").and_then(|rest| rest.get(..4));
+    let Some(digits) = digits else { return (2, 1) };
+    match digits {
+        [b'0', b'0', b'0'..=b'7', _] => (6, 1),
+        // Halves of a pair stand for four bytes together.
+        [b'0', b'0'..=b'7', _, _]
+        | [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', _, _] => (6, 2),
+        _ => (6, 3),
+    }
 }
 
 /// The bytes between the quotes of the string at the start of `value`.
@@ -116,7 +158,7 @@ mod tests {
     fn content_is_measured_to_its_closing_quote() {
         assert_eq!(
             content_bytes(br#"{"delta":{"content":"ab\"c"},"x":"y"}"#),
-            5
+            4
         );
         assert_eq!(
             content_bytes(br#"{"delta":{"content":null,"reasoning_content": "abc"}}"#),
@@ -126,6 +168,32 @@ mod tests {
             content_bytes(br#"{"delta":{"role":"assistant","content":""}}"#),
             0
         );
+    }
+
+    #[test]
+    fn escapes_count_as_what_they_stand_for() {
+        let of = |text: &str| content_bytes(format!(r#"{{"content":"{text}"}}"#).as_bytes());
+        for (escaped, meant) in [
+            (r"\u0431\u044b", "бы"),
+            (r"\u4e2d\n", "中\n"),
+            (r"\ud83d\ude00", "😀"),
+            (r"\u007a\u00e9", "zé"),
+            (r#"\"x\\"#, r#""x\"#),
+        ] {
+            assert_eq!(
+                of(escaped),
+                i64::try_from(meant.len()).unwrap(),
+                "{escaped}"
+            );
+        }
+        assert_eq!(content_bytes(br#"{"content":"ab\u04"#), 3, "cut off");
+    }
+
+    #[test]
+    fn the_index_of_a_choice_is_its_own() {
+        let data = br#"{"choices":[{"index":12,"delta":{"tool_calls":[{"index":3}]}}]}"#;
+        assert_eq!(choice_index(data), 12);
+        assert_eq!(choice_index(br#"{"choices":[{"delta":{}}]}"#), 0);
     }
 
     #[test]

@@ -139,14 +139,63 @@ fn usage_after_the_end_is_ignored() {
 }
 
 #[test]
-fn an_oversized_event_passes_unseen() {
+fn an_oversized_event_passes_unseen_and_what_follows_is_seen() {
+    let image = "x".repeat(2 * LARGEST_EVENT);
+    for line_end in ["\n", "\r\n", "\r"] {
+        let blank = format!("{line_end}{line_end}");
+        let large = format!("event: image{line_end}data: {image}{line_end}data: {image}{blank}");
+        let rest = [CHUNK, USAGE, DONE].map(|event| event.to_owned() + &blank);
+        let input = large.clone() + &rest.concat();
+        let end = large.len();
+        for hides in [false, true] {
+            for near in [0, 1, 2, 3, 5] {
+                let mut cuts: Vec<usize> = (0..input.len()).step_by(10_000).collect();
+                cuts.extend([end - near, end + near]);
+                let mut scanner = Scanner::new(hides);
+                let out = run(&mut scanner, input.as_bytes(), &cuts);
+                let hidden = if hides { rest[1].as_str() } else { "" };
+                assert!(out == input.replacen(hidden, "", 1).as_bytes(), "{near}");
+                let seen = scanner.seen();
+                assert_eq!(seen.usage.map(|usage| usage.total), Some(5), "{near}");
+                assert_eq!((seen.events, seen.is_done), (1, true));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_ends_within_an_oversized_event_is_torn() {
     for hides in [false, true] {
-        let input = format!("data: {}\n\n{CHUNK}\n\n", "x".repeat(2 * LARGEST_EVENT));
+        let input = format!("{CHUNK}\n\ndata: {}\n", "x".repeat(2 * LARGEST_EVENT));
         let mut scanner = Scanner::new(hides);
         let cuts: Vec<usize> = (0..input.len()).step_by(10_000).collect();
-        assert_eq!(run(&mut scanner, input.as_bytes(), &cuts), input.as_bytes());
-        assert!(scanner.pending.is_empty());
+        assert!(run(&mut scanner, input.as_bytes(), &cuts) == input.as_bytes());
+        assert!(!scanner.is_at_boundary());
     }
+}
+
+#[test]
+fn a_stream_is_finished_once_all_its_choices_are() {
+    let piece = |index: u32, reason: &str| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":{index},\"delta\":{{}},\"finish_reason\":{reason}}}]}}\n\n"
+        )
+    };
+    let is_finished = |pieces: &[(u32, &str)]| {
+        let mut scanner = Scanner::new(false);
+        for (index, reason) in pieces {
+            scanner.pass(piece(*index, reason).into());
+        }
+        scanner.seen().is_finished()
+    };
+    assert!(!is_finished(&[(0, "null")]));
+    assert!(is_finished(&[(0, "null"), (0, "\"stop\"")]));
+    assert!(!is_finished(&[(0, "\"stop\""), (1, "null")]));
+    assert!(is_finished(&[
+        (1, "null"),
+        (0, "\"stop\""),
+        (1, "\"stop\"")
+    ]));
 }
 
 #[test]
