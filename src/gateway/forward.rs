@@ -53,8 +53,10 @@ pub struct Failed {
     pub held: Held,
     /// What the client is told.
     pub refusal: Refusal,
-    /// What it costs.
+    /// What it costs, as far as that is known here.
     pub ending: Ending,
+    /// What the provider said, if it refused; usage may be among it.
+    pub said: Bytes,
 }
 
 /// See the module.
@@ -108,9 +110,13 @@ async fn forward(upstream: Arc<Upstream>, mut held: Held) -> Result<Reply, Box<F
         if !is_about_stream_options(&outcome) {
             return reply(held, outcome, true);
         }
-        provider.refused_stream_options();
     }
     let outcome = ask(&upstream, &mut held, headers, false).await;
+    // A refusal may be about the client's own options, or quote the whole request: only a provider that
+    // takes the call without ours is one that does not take them.
+    if adds_usage && matches!(outcome, Outcome::Answered(_)) {
+        provider.refused_stream_options();
+    }
     reply(held, outcome, false)
 }
 
@@ -164,7 +170,7 @@ async fn ask(
 }
 
 fn reply(held: Held, outcome: Outcome, hides_usage: bool) -> Result<Reply, Box<Failed>> {
-    let (refusal, ending) = match outcome {
+    let (refusal, ending, said) = match outcome {
         Outcome::Answered(kind) => {
             return Ok(Reply {
                 held,
@@ -172,22 +178,26 @@ fn reply(held: Held, outcome: Outcome, hides_usage: bool) -> Result<Reply, Box<F
                 hides_usage,
             });
         }
-        Outcome::Refused(refused) => match refused.meaning(&held.limited.routed.route.provider) {
-            Ok(response) => {
-                return Ok(Reply {
-                    held,
-                    kind: ReplyKind::Refused(response),
-                    hides_usage: false,
-                });
+        Outcome::Refused(refused) => {
+            let said = refused.said();
+            match refused.meaning(&held.limited.routed.route.provider) {
+                Ok(response) => {
+                    return Ok(Reply {
+                        held,
+                        kind: ReplyKind::Refused(response),
+                        hides_usage: false,
+                    });
+                }
+                Err(refusal) => (refusal, Ending::Refused, said),
             }
-            Err(refusal) => (refusal, Ending::Refused),
-        },
-        Outcome::Failed(refusal, ending) => (refusal, ending),
+        }
+        Outcome::Failed(refusal, ending) => (refusal, ending, Bytes::new()),
     };
     Err(Box::new(Failed {
         held,
         refusal,
         ending,
+        said,
     }))
 }
 

@@ -146,7 +146,12 @@ async fn settle_failure(failed: Failed) -> Refusal {
         held,
         refusal,
         ending,
+        said,
     } = failed;
+    let ending = match ending {
+        Ending::Refused => refused(&said),
+        other => other,
+    };
     match kept(Tab::new(held).fail(ending, &refusal)).await {
         Ok(()) => refusal,
         Err(unrecorded) => unrecorded,
@@ -159,16 +164,20 @@ async fn pass_refusal(
     tab: Tab,
 ) -> Result<Response<Answer>, Refusal> {
     let (head, body) = response.into_parts();
-    let usage = usage::of_document(&body).and_then(|document| document.usage);
-    let ending = match usage {
+    kept(tab.settle(refused(&body), head.status.as_u16())).await?;
+    Ok(answer(head, Answer::full(body)))
+}
+
+/// A refusal costs nothing, unless the provider `said` what it used.
+fn refused(said: &[u8]) -> Ending {
+    let usage = usage::of_document(said).and_then(|document| document.usage);
+    match usage {
         Some(_) => Ending::Ran {
             usage,
             delivered: 0,
         },
         None => Ending::Refused,
-    };
-    kept(tab.settle(ending, head.status.as_u16())).await?;
-    Ok(answer(head, Answer::full(body)))
+    }
 }
 
 /// The head of an answer as the client gets it.

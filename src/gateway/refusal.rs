@@ -248,6 +248,13 @@ impl Retry {
             }
             Self::Upstream(Some(value)) => {
                 headers.insert(RETRY_AFTER, value.clone());
+                let seconds = value
+                    .to_str()
+                    .ok()
+                    .and_then(|text| text.trim().parse().ok());
+                if seconds.is_some_and(|seconds: f64| seconds > 60.0) {
+                    forbid_retry(headers);
+                }
             }
             Self::Upstream(None) | Self::Unspecified => {}
         }
@@ -281,6 +288,19 @@ mod tests {
         assert_eq!(headers["retry-after"], "2");
         assert_eq!(headers["retry-after-ms"], "1001");
         assert!(!headers.contains_key("x-should-retry"));
+    }
+
+    #[test]
+    fn a_provider_that_asks_for_more_than_a_minute_is_not_to_be_retried() {
+        let of = |wait: &'static str| {
+            headers_of(&Refusal::UpstreamRateLimited {
+                retry_after: Some(HeaderValue::from_static(wait)),
+            })
+        };
+        assert_eq!(of("3600")["x-should-retry"], "false");
+        for wait in ["60", "0.5", "Fri, 27 Nov 2026 00:00:00 GMT"] {
+            assert!(!of(wait).contains_key("x-should-retry"), "{wait}");
+        }
     }
 
     #[test]

@@ -100,7 +100,12 @@ impl Provider {
 
     /// Remembers that it refused `stream_options`.
     pub fn refused_stream_options(&self) {
-        self.refuses_stream_options.store(true, Ordering::Relaxed);
+        if !self.refuses_stream_options.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                provider = &*self.name,
+                "the provider does not take `stream_options`: streams that do not ask for usage are estimated"
+            );
+        }
     }
 
     /// Exact names of its own list and of its patterns.

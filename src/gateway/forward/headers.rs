@@ -57,9 +57,13 @@ fn is_the_providers_own(name: &str) -> bool {
             | "x-request-id"
             | "request-id"
             | "retry-after"
+            | "retry-after-ms"
+            | "x-should-retry"
             | "www-authenticate"
     ) || [
-        "x-ratelimit-",
+        "x-ratelimit",
+        "x-rate-limit",
+        "ratelimit",
         "anthropic-ratelimit-",
         "cf-",
         "x-tollgate-",
@@ -180,6 +184,12 @@ mod tests {
             "set-cookie",
             "openai-organization",
             "x-ratelimit-remaining-tokens",
+            "x-ratelimitbysize-remaining-month",
+            "x-rate-limit-remaining",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after-ms",
+            "x-should-retry",
             "cf-ray",
             "server",
             "x-request-id",

@@ -46,6 +46,11 @@ impl Refused {
         matches!(self.head.status.as_u16(), 400 | 422) && self.says(b"stream_options")
     }
 
+    /// The provider's own words, as far as they were read.
+    pub(super) fn said(&self) -> Bytes {
+        self.body.clone().unwrap_or_default()
+    }
+
     /// The provider's own words for the client, or ours.
     pub(super) fn meaning(self, provider: &Provider) -> Result<Response<Bytes>, Refusal> {
         Err(match self.head.status.as_u16() {

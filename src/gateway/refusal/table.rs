@@ -85,7 +85,8 @@ impl Refusal {
                 .about(*param)
                 .says(format!("`{param}` must be {expected}.")),
             Self::RequestTimeout => Row::new(408, INVALID, "request_timeout")
-                .says("The body did not arrive in time. Send the request again."),
+                .says("The body did not arrive in time. Send the request again.")
+                .retry(Retry::Unspecified),
             Self::RequestTooLarge(limit) => Row::new(413, INVALID, "request_too_large").says(
                 format!("The body is larger than the {limit} bytes that this gateway takes."),
             ),

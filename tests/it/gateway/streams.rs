@@ -99,6 +99,44 @@ async fn a_provider_that_refuses_stream_options_is_asked_once_without_and_rememb
 }
 
 #[tokio::test]
+async fn a_refusal_of_the_clients_own_options_takes_no_usage_from_others() {
+    let refuse = |seen: &crate::provider::Seen| {
+        let asked = seen.json();
+        if asked.get("messages").is_none() || asked["stream_options"].get("x").is_some() {
+            // Some quote the whole request, with what we added.
+            let message = format!("This is wrong: {asked}");
+            return Answer::error(400, "invalid_request_error", "wrong", &message).script();
+        }
+        let usage = Usage::new(9, 1);
+        EventStream::of([
+            sse::chunk("hi"),
+            sse::finish("stop"),
+            sse::usage(usage),
+            sse::done(),
+        ])
+        .finish()
+    };
+    let app = TestApp::before(Provider::start(refuse).await).await;
+    let key = app.key().await;
+    let own = chat_body(r#","stream":true,"stream_options":{"x":1}"#);
+    for body in [own.as_str(), r#"{"model":"m","stream":true}"#] {
+        let answer = app.client.post(CHAT, &key.secret, body).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+    }
+    let answer = app
+        .client
+        .post(CHAT, &key.secret, &chat_body(UNASKED))
+        .await;
+    assert_eq!(answer.status, 200);
+    let calls = app.booked(3).await;
+    assert!(
+        calls
+            .iter()
+            .any(|call| (call.source, call.total_tokens) == (Source::Reported, 10))
+    );
+}
+
+#[tokio::test]
 async fn usage_is_not_asked_for_where_the_operator_says_so() {
     let provider = Provider::honest().await;
     let app = TestApp::with(TestDb::sqlite().await, provider, "include_usage = false").await;

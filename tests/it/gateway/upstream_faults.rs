@@ -32,6 +32,18 @@ async fn what_the_provider_says_about_the_request_passes_unmodified_without_our_
 }
 
 #[tokio::test]
+async fn usage_that_comes_with_a_failure_is_charged() {
+    let app = TestApp::start().await;
+    for (n, status) in [400, 418, 500, 503].into_iter().enumerate() {
+        let usage = serde_json::json!({"prompt_tokens": 90, "total_tokens": 100});
+        let body = serde_json::json!({"error": {"message": "m"}, "usage": usage});
+        answer_to(&app, Answer::json(status, &body).script()).await;
+        let call = &app.booked(n + 1).await[0];
+        assert_eq!(call.total_tokens, 100, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn every_other_status_is_told_apart_by_whose_problem_it_is() {
     let app = TestApp::start().await;
     let error = |status, code: &str| Answer::error(status, "t", code, "sk-secret details").script();
