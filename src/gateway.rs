@@ -92,7 +92,7 @@ impl Gateway {
             // → Admitted: a place among the calls that this process takes on
             .layer(capacity::layer(&self.capacity))
             // → Inspected: the body, read once, and what it asks
-            .layer(inspect::layer(endpoint, self.body_limits))
+            .layer(inspect::layer(&self.callers, endpoint, self.body_limits))
             // → Routed: what the key may call, and who serves it
             .layer(model_access::layer(&self.catalog))
             // → Limited: requests and tokens per minute, calls in flight

@@ -63,6 +63,26 @@ pub enum Ending {
     },
 }
 
+impl Ending {
+    /// That of a call that has no output, such as an embedding: all that its provider reports is input.
+    #[must_use]
+    pub fn without_output(self) -> Self {
+        match self {
+            Self::Ran {
+                usage: Some(usage),
+                delivered,
+            } => Self::Ran {
+                usage: Some(Usage {
+                    input: usage.input.max(usage.total.saturating_sub(usage.output)),
+                    ..usage
+                }),
+                delivered,
+            },
+            other => other,
+        }
+    }
+}
+
 /// What a call held while it ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
@@ -206,6 +226,21 @@ mod tests {
             (charge.requests, charge.tokens, charge.source),
             (0, 0, Source::None)
         );
+    }
+
+    #[test]
+    fn a_total_without_output_is_input() {
+        let ending = |input, total| Ending::Ran {
+            usage: Some(Usage {
+                input,
+                total,
+                ..Usage::default()
+            }),
+            delivered: 0,
+        };
+        assert_eq!(ending(0, 18).without_output(), ending(18, 18));
+        assert_eq!(ending(8, 8).without_output(), ending(8, 8));
+        assert_eq!(Ending::Refused.without_output(), Ending::Refused);
     }
 
     #[test]

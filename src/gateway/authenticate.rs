@@ -80,6 +80,18 @@ where
     }
 }
 
+/// Proves the caller of a call anew that took its time to come: its key may have been revoked or
+/// limited meanwhile.
+pub async fn again(
+    callers: &Callers,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Arc<Caller>, Refusal> {
+    let caller = callers.find(&caller.secret).await.map_err(unproved)?;
+    check_standing(&caller, now)?;
+    Ok(caller)
+}
+
 /// The hash of the key that a request carries, if it has the shape of one.
 fn presented(headers: &HeaderMap) -> Result<SecretHash, Refusal> {
     SecretHash::of(credential(headers)?).ok_or(Refusal::InvalidKey)

@@ -1,9 +1,10 @@
 //! Reads the body once, under a size limit and a deadline, and takes from it the few facts that the
-//! later stages need. What is checked here is what is sent: the same bytes go upstream.
+//! later stages need. What is checked here is what is sent: the same bytes go upstream. A body that was
+//! long in coming has its caller proved anew.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -13,10 +14,10 @@ use tower::{Layer, Service};
 
 use super::access_log::{Answering, Call, Record};
 use super::answer::Answer;
-use super::authenticate::Known;
+use super::authenticate::{self, Known};
 use super::capacity::{Admitted, Place, Weight};
 use super::refusal::Refusal;
-use crate::cache::Caller;
+use crate::cache::{Caller, Callers};
 use crate::domain::tenant::CallId;
 use crate::domain::time::Timestamp;
 
@@ -47,7 +48,7 @@ pub struct Inspected {
     /// When it came in.
     pub at: Timestamp,
     /// The same on the monotonic clock.
-    pub started: std::time::Instant,
+    pub started: Instant,
     /// Its head.
     pub head: request::Parts,
     /// Its log record.
@@ -75,21 +76,25 @@ pub struct BodyLimits {
     pub time: Duration,
 }
 
+/// A body that took no longer than this changes nothing about its caller.
+const PROMPT: Duration = Duration::from_millis(250);
+
 /// See the module.
-#[derive(Clone, Copy)]
-pub struct InspectLayer(Endpoint, BodyLimits);
+#[derive(Clone)]
+pub struct InspectLayer(Arc<Callers>, Endpoint, BodyLimits);
 
 /// See the module.
 #[derive(Clone)]
 pub struct Inspect<S> {
+    callers: Arc<Callers>,
     endpoint: Endpoint,
     limits: BodyLimits,
     inner: S,
 }
 
-/// Inspects bodies of `endpoint`.
-pub fn layer(endpoint: Endpoint, limits: BodyLimits) -> InspectLayer {
-    InspectLayer(endpoint, limits)
+/// Inspects bodies of `endpoint`; who sends a slow one is asked of `callers` again.
+pub fn layer(callers: &Arc<Callers>, endpoint: Endpoint, limits: BodyLimits) -> InspectLayer {
+    InspectLayer(Arc::clone(callers), endpoint, limits)
 }
 
 impl<S> Layer<S> for InspectLayer {
@@ -97,8 +102,9 @@ impl<S> Layer<S> for InspectLayer {
 
     fn layer(&self, inner: S) -> Inspect<S> {
         Inspect {
-            endpoint: self.0,
-            limits: self.1,
+            callers: Arc::clone(&self.0),
+            endpoint: self.1,
+            limits: self.2,
             inner,
         }
     }
@@ -121,21 +127,23 @@ where
 
     fn call(&mut self, admitted: Admitted) -> Answering {
         let (endpoint, limits) = (self.endpoint, self.limits);
+        let callers = Arc::clone(&self.callers);
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            let inspected = inspect(admitted, endpoint, limits).await?;
+            let inspected = inspect(&callers, admitted, endpoint, limits).await?;
             inner.call(inspected).await
         })
     }
 }
 
 async fn inspect(
+    callers: &Callers,
     admitted: Admitted,
     endpoint: Endpoint,
     limits: BodyLimits,
 ) -> Result<Box<Inspected>, Refusal> {
     let Admitted { known, place } = admitted;
-    let Known { call, caller } = known;
+    let Known { call, mut caller } = known;
     let Call {
         id,
         at,
@@ -146,7 +154,13 @@ async fn inspect(
     } = *call;
     check_media_type(&head.headers)?;
     let mut weight = place.weight();
+    let asked = Instant::now();
     let body = take(&head.headers, body, limits, &mut weight).await?;
+    if asked.elapsed() > PROMPT {
+        let now = at.plus(started.elapsed());
+        // Boxed, because a call seldom needs it and its future is large.
+        caller = Box::pin(authenticate::again(callers, &caller, now)).await?;
+    }
     let facts = CallFacts::read(&body, endpoint)?;
     Ok(Box::new(Inspected {
         id,

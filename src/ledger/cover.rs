@@ -14,8 +14,12 @@ use crate::store::{StoreError, budgets};
 /// How long budgets may take to be read: a store that hangs counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How late a call may come to its budgets, most of all for want of its body.
+const LATE: Duration = Duration::from_mins(10);
+
 /// The budgets that cover a scope's calls until the first of them starts anew.
 pub struct Cover {
+    from: Timestamp,
     until: Timestamp,
     budgets: Box<[Arc<Budget>]>,
 }
@@ -31,14 +35,16 @@ impl Cover {
     /// One that is over before it begins, so that the first call reads the budgets.
     pub fn unread() -> Arc<Self> {
         Arc::new(Self {
+            from: Timestamp(i64::MIN),
             until: Timestamp(i64::MIN),
             budgets: Box::default(),
         })
     }
 
-    /// Whether a period has ended, so that the scope needs a new cover.
+    /// Whether a period has ended, so that the scope needs a new cover; or has not begun, because the
+    /// clock had run ahead and was set right. A call from shortly before a period may still draw from it.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        now >= self.until
+        now >= self.until || now.plus(LATE) < self.from
     }
 
     /// How its limited budgets stand.
@@ -67,8 +73,14 @@ impl Ledger {
         let rows = reading.map_err(|late| StoreError::unavailable(&late))??;
         let ends = rows.iter().filter_map(|row| row.key.period.end(now));
         let until = ends.min().unwrap_or(Timestamp(i64::MAX));
+        let starts = rows.iter().map(|row| row.key.start);
+        let from = starts.max().unwrap_or(Timestamp(i64::MIN));
         let budgets = rows.iter().map(|row| self.enter(row, as_of)).collect();
-        Ok(Arc::new(Cover { until, budgets }))
+        Ok(Arc::new(Cover {
+            from,
+            until,
+            budgets,
+        }))
     }
 
     async fn rows(
@@ -107,5 +119,24 @@ impl BudgetKey {
             period,
             start: period.start(now),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cover_holds_from_its_periods_start_to_its_end() {
+        let at = |minutes: u64| Timestamp(0).plus(Duration::from_mins(minutes));
+        let cover = Cover {
+            from: at(1000),
+            until: at(2000),
+            budgets: Box::default(),
+        };
+        assert!(!cover.is_over(at(1000)) && !cover.is_over(at(1999)));
+        assert!(cover.is_over(at(2000)));
+        assert!(!cover.is_over(at(995)), "a call that came before midnight");
+        assert!(cover.is_over(at(900)), "the clock had run ahead");
     }
 }

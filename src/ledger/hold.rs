@@ -229,6 +229,10 @@ impl Open {
         }
         killpoint::reach(Killpoint::UsageSeen);
         let opening = self.opening;
+        let ending = match opening.choices {
+            0 => ending.without_output(),
+            _ => ending,
+        };
         let charge = Charge::of(ending, opening.held);
         let closing = Closing {
             cost_nano: charge.cost(opening.price.as_ref(), opening.held_nano),

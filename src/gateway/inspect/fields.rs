@@ -13,9 +13,10 @@ use crate::gateway::refusal::Refusal;
 
 /// No client sends more; without a limit a body of tiny fields would cost memory many times over.
 const MOST_FIELDS: usize = 256;
+const TOO_MANY: &str = "too many fields";
 
 /// The fields that the gateway goes by.
-const READ: [&str; 15] = [
+const READ: [&str; 19] = [
     "model",
     "models",
     "fallbacks",
@@ -31,6 +32,10 @@ const READ: [&str; 15] = [
     "prediction",
     "tools",
     "web_search_options",
+    "search_parameters",
+    "plugins",
+    "data_sources",
+    "enable_search",
 ];
 
 /// The fields of one object, in order.
@@ -44,7 +49,7 @@ pub(super) struct Name<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 impl<'a> Fields<'a> {
     /// Reads an object. `path` names it in a refusal of duplicates, with a dot at its end.
     pub(super) fn read(json: &'a [u8], path: &str) -> Result<Self, Refusal> {
-        let fields: Self = serde_json::from_slice(json).map_err(|_| Refusal::InvalidJson)?;
+        let fields: Self = serde_json::from_slice(json).map_err(|error| unread(&error))?;
         if let Some(name) = fields.duplicate() {
             return Err(Refusal::DuplicateField(format!("{path}{}", brief(name))));
         }
@@ -107,7 +112,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 let mut fields = Vec::with_capacity(16);
                 while let Some(Name(name)) = map.next_key()? {
                     if fields.len() == MOST_FIELDS {
-                        return Err(M::Error::custom("too many fields"));
+                        return Err(M::Error::custom(TOO_MANY));
                     }
                     fields.push((name, map.next_value()?));
                 }
@@ -116,6 +121,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
         }
         deserializer.deserialize_map(Object)
     }
+}
+
+fn unread(error: &serde_json::Error) -> Refusal {
+    if error.to_string().starts_with(TOO_MANY) {
+        return Refusal::InvalidValue {
+            param: "body",
+            expected: "an object of at most 256 fields",
+        };
+    }
+    Refusal::InvalidJson
 }
 
 /// A name as the most forgiving parser reads it: some ignore case, also that of the two letters
@@ -249,9 +264,10 @@ mod tests {
     fn a_flood_of_fields_is_refused() {
         let fields: Vec<String> = (0..300).map(|n| format!("\"{n}\":1")).collect();
         let body = format!("{{{}}}", fields.join(","));
-        assert_eq!(
-            Fields::read(body.as_bytes(), "").err(),
-            Some(Refusal::InvalidJson)
-        );
+        let refusal = Fields::read(body.as_bytes(), "").err();
+        assert!(matches!(
+            refusal,
+            Some(Refusal::InvalidValue { param: "body", .. })
+        ));
     }
 }

@@ -1,14 +1,21 @@
 //! What a prompt holds besides text. An image's base64 says nothing about its tokens, so such parts
 //! are counted, and their bytes left out of the text.
 
-use memchr::{memchr, memmem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fields::Fields;
 
-/// Texts that hint at a part that is no text; `\u` because a name may be written with escapes.
-const HINTS: [&str; 5] = ["image", "audio", "file", "video", "\\u"];
+/// Fields by which providers are asked to search, to run plugins or to read data of their own.
+const OPEN_ENDED: [&str; 6] = [
+    "web_search_options",
+    "prediction",
+    "search_parameters",
+    "plugins",
+    "data_sources",
+    "enable_search",
+];
+
 /// Parts that are no text.
 #[derive(Default)]
 pub(super) struct NonText<'a> {
@@ -46,13 +53,12 @@ pub(super) fn of<'a>(fields: &Fields<'a>) -> NonText<'a> {
     }
 }
 
-/// Parts stand in lists within the list of messages.
+/// Parts stand in lists that are a field's value, within the list of messages.
 fn may_hold_parts(messages: &[u8]) -> bool {
-    let inside = messages.get(1..).unwrap_or_default();
-    let mut hints = HINTS
-        .iter()
-        .map(|hint| memmem::find(inside, hint.as_bytes()));
-    memchr(b'[', inside).is_some() && hints.any(|found| found.is_some())
+    memchr::memchr_iter(b'[', messages).any(|at| {
+        let before = messages.get(..at).unwrap_or_default();
+        before.trim_ascii_end().ends_with(b":")
+    })
 }
 
 impl<'a> NonText<'a> {
@@ -99,9 +105,8 @@ pub(super) fn is_open_ended(fields: &Fields) -> bool {
             .any(|tool| !matches!(tool.r#type.as_ref(), "function" | "custom")),
         Err(_) => true,
     };
-    fields.get("web_search_options").is_some()
-        || fields.get("prediction").is_some()
-        || fields.get("tools").is_some_and(hosted)
+    let asks = |field: &&str| fields.get(field).is_some_and(|value| value != "false");
+    OPEN_ENDED.iter().any(asks) || fields.get("tools").is_some_and(hosted)
 }
 
 /// Prompts of a `/v1/completions` body: an array of strings or of token arrays holds several.
@@ -158,6 +163,7 @@ mod tests {
         for part in [
             r#"{"text":"an image"}"#,
             r#"{"type":"memo_file","text":"x"}"#,
+            r#"{"type":"document_url","document_url":"https://x/a.pdf"}"#,
         ] {
             let body = format!(r#"{{"messages":[{{"content":[{part}]}}]}}"#);
             assert_eq!(non_text(&body), (1, 0), "{body}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tollgate::domain::key::PlainKey;
 use tollgate::domain::tenant::{KeyStatus, OrganisationStatus};
 use tollgate::domain::time::{Clock, Timestamp};
@@ -194,6 +195,36 @@ async fn cached_key(app: &TestApp) -> TestKey {
     until_refused(app, &later, 401, "key_disabled").await;
     until_served(app, &key).await;
     key
+}
+
+#[tokio::test]
+async fn a_body_that_is_held_back_outlives_no_key() {
+    let app = TestApp::start().await;
+    let key = cached_key(&app).await;
+    let body = chat_body("");
+    let (first, rest) = body.split_at(10);
+    let head = format!(
+        "POST {CHAT} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n",
+        key.secret,
+        body.len(),
+    );
+    let mut held_back = app.client.connect().await;
+    held_back.write_all(head.as_bytes()).await.unwrap();
+    held_back.write_all(first.as_bytes()).await.unwrap();
+    let disabled = KeyPatch {
+        status: Some(KeyStatus::Disabled),
+        ..KeyPatch::default()
+    };
+    // Longer than a body may take without being looked at again.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    keys::update(app.db(), key.id, disabled, T0).await.unwrap();
+    until_refused(&app, &key, 401, "key_disabled").await;
+    let sent = app.sent().len();
+    held_back.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    held_back.read_to_string(&mut answer).await.unwrap();
+    Reply::parse(&answer).assert_refused(401, "key_disabled");
+    assert_eq!(app.sent().len(), sent);
 }
 
 /// From now on no secret can be looked up.

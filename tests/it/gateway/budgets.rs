@@ -112,6 +112,24 @@ async fn what_a_call_costs_is_what_its_budgets_lose(database: TestDb) {
 }
 
 #[tokio::test]
+async fn embeddings_cost_their_input_even_where_only_a_total_is_reported() {
+    let app = on_sqlite().await;
+    app.provider.direct(|_| {
+        let usage = json!({"total_tokens": 18});
+        let answer = json!({"object": "list", "data": [], "usage": usage});
+        Answer::json(200, &answer).script()
+    });
+    let key = app.limited_key(budget(1_000_000)).await;
+    let body = r#"{"model":"m","input":"hello"}"#;
+    let answer = app.client.post("/v1/embeddings", &key.secret, body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let booked = app.booked(1).await;
+    let call = &booked[0];
+    assert_eq!((call.input_tokens, call.output_tokens), (18, 0));
+    assert_eq!(call.cost_nano, 18 * 1000);
+}
+
+#[tokio::test]
 async fn money_that_is_spent_is_final_and_money_that_is_held_is_not() {
     let app = on_sqlite().await;
     let body = chat_body(r#","max_tokens":50"#);

@@ -361,6 +361,32 @@ async fn nothing_stays_held_whenever_clients_leave() {
 }
 
 #[tokio::test]
+async fn what_a_provider_fetches_by_itself_is_held_for() {
+    let app = TestApp::start().await;
+    let key = app.limited_key(quota(1000)).await;
+    let part = r#"[{"type":"document_url","document_url":"https://x/a.pdf"}]"#;
+    let document = format!(
+        r#"{{"model":"m","max_tokens":16,"messages":[{{"role":"user","content":{part}}}]}}"#
+    );
+    let mut bodies = vec![document];
+    for field in [
+        r#""search_parameters":{"mode":"on"}"#,
+        r#""plugins":[{"id":"web"}]"#,
+        r#""data_sources":[{"type":"azure_search"}]"#,
+        r#""enable_search":true"#,
+    ] {
+        bodies.push(chat_body(&format!(r#","max_tokens":16,{field}"#)));
+    }
+    for body in bodies {
+        let answer = app.client.post(CHAT, &key.secret, &body).await;
+        answer.assert_refused(429, "insufficient_quota");
+    }
+    let plain = chat_body(r#","max_tokens":16,"enable_search":false"#);
+    assert_eq!(app.client.post(CHAT, &key.secret, &plain).await.status, 200);
+    assert_eq!(app.sent().len(), 1);
+}
+
+#[tokio::test]
 async fn every_route_to_a_provider_leaves_an_event() {
     let app = TestApp::start().await;
     let key = app.limited_key(quota(1_000_000)).await;
