@@ -1,6 +1,7 @@
 //! A connection of h2, shared by any number of calls and driven by a task of its own, which ends with
 //! the last of them or with the connection.
 
+use std::error::Error as _;
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -44,7 +45,7 @@ impl Shared {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        !self.sender.is_closed()
+        !self.sender.is_closed() && !self.ended.is_cancelled()
     }
 
     /// A request that was handed over in the moment when the connection ended lies where nobody looks,
@@ -54,8 +55,8 @@ impl Shared {
         request: Outgoing,
     ) -> Result<Response<UpstreamBody>, Unanswered> {
         let Self { mut sender, ended } = self;
-        let body = request.body().clone();
-        let answering = pin!(sender.try_send_request(request.map(Full::new)));
+        let sent = request.clone().map(Full::new);
+        let answering = pin!(sender.try_send_request(sent));
         let answered = match select(answering, pin!(ended.cancelled())).await {
             Either::Left((answered, _)) => answered,
             Either::Right(((), answering)) => {
@@ -65,10 +66,22 @@ impl Shared {
         };
         match answered {
             Ok(response) => Ok(response.map(UpstreamBody::of_shared)),
-            Err(mut error) => Err(match error.take_message() {
-                Some(request) => Unanswered::Unsent(Box::new(request.map(|_| body))),
-                None => Unanswered::Failed(error.into_error().into()),
-            }),
+            Err(error) if error.message().is_some() => Err(Unanswered::Unsent(Box::new(request))),
+            Err(error) if is_unprocessed(error.error()) => {
+                ended.cancel();
+                Err(Unanswered::Unsent(Box::new(request)))
+            }
+            Err(error) => Err(Unanswered::Failed(error.into_error().into())),
         }
     }
+}
+
+/// Whether the provider says that it did nothing for the request (RFC 9113 §8.7): it closes the
+/// connection and the request came too late, or it takes no more of them.
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &h2::Error| {
+        let is_refused = cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM);
+        cause.is_remote() && (cause.is_go_away() || is_refused)
+    })
 }

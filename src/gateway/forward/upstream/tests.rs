@@ -8,6 +8,7 @@ use hyper::service::service_fn;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
@@ -142,4 +143,63 @@ async fn a_call_on_a_connection_of_h2_that_ends_at_any_moment_is_told_at_once() 
         }
         has_ended.await.unwrap();
     }
+}
+
+/// A provider of h2 that answers the first request with `frame`, and a connection to it.
+async fn refused_by(frame: &'static [u8]) -> (Shared, TaskTracker) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let provider = TaskTracker::new();
+    provider.spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let (mut read, mut answered) = (Vec::new(), false);
+        while socket
+            .read_buf(&mut read)
+            .await
+            .is_ok_and(|count| count > 0)
+        {
+            // A HEADERS frame of stream 1, with or without a body behind it.
+            let is_asked = [b"\x01\x04\0\0\0\x01", b"\x01\x05\0\0\0\x01"]
+                .iter()
+                .any(|headers| memchr::memmem::find(&read, *headers).is_some());
+            if is_asked && !std::mem::replace(&mut answered, true) {
+                socket.write_all(frame).await.unwrap();
+            }
+        }
+    });
+    let socket = TcpStream::connect(address).await.unwrap();
+    let io = MaybeHttpsStream::Http(TokioIo::new(socket));
+    (Shared::begin(io, || ()).await.unwrap(), provider)
+}
+
+#[tokio::test]
+async fn a_request_of_h2_that_its_provider_did_not_process_comes_back_whole() {
+    let go_away = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let refused_stream = b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x07";
+    for frame in [&go_away[..], refused_stream] {
+        let (shared, _provider) = refused_by(frame).await;
+        let request = Request::post("http://provider/v1/x")
+            .header("x-a", "b")
+            .body(Bytes::from_static(b"body"))
+            .unwrap();
+        let Err(Unanswered::Unsent(request)) = shared.clone().send(request).await else {
+            panic!("it comes back");
+        };
+        assert_eq!(
+            (request.uri().path(), &request.headers()["x-a"]),
+            ("/v1/x", &"b".parse().unwrap())
+        );
+        assert_eq!(request.body(), "body");
+        assert!(!shared.is_open(), "nothing more is sent by it");
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_h2_that_its_provider_may_have_processed_has_failed() {
+    let cancelled = b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08";
+    let (shared, _provider) = refused_by(cancelled).await;
+    let uri: Uri = "http://provider/".parse().unwrap();
+    let sent = shared.send(request(&uri)).await;
+    assert!(matches!(sent, Err(Unanswered::Failed(_))));
 }

@@ -31,7 +31,7 @@ fn a_get_without_a_body_names_no_length() {
 
 #[test]
 fn an_answer_is_read_once_its_head_is_there() {
-    let whole = "HTTP/1.1 418 I'm a teapot\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhi";
+    let whole = "HTTP/1.1 418 I'm a teapot\r\nX-A: b\r\nX-Empty:\r\nX-Blank:  \r\nContent-Length: 2\r\n\r\nhi";
     let head_ends = whole.len() - 2;
     for end in 0..head_ends {
         assert!(read(&whole[..end]).unwrap().is_none(), "{end}");
@@ -39,7 +39,11 @@ fn an_answer_is_read_once_its_head_is_there() {
     let mut bytes = BytesMut::from(whole);
     let head = of_answer(&mut bytes).unwrap().unwrap();
     assert_eq!(head.response.status(), 418);
-    assert_eq!(head.response.headers()["x-a"], "b");
+    let headers = head.response.headers();
+    assert_eq!(
+        ["x-a", "x-empty", "x-blank"].map(|name| &headers[name]),
+        ["b", "", ""]
+    );
     assert_eq!((head.framing, head.is_kept), (Framing::Length(2), true));
     assert_eq!(bytes, "hi");
 }
