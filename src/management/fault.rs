@@ -36,6 +36,11 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// How many there are so far.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Fails if there are any.
     pub fn check(self) -> Result<(), Problem> {
         if self.0.is_empty() {
