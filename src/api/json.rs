@@ -6,13 +6,11 @@ use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::body::LARGEST;
 use super::problem::Refused;
 use crate::management::{Faults, Problem};
 
 pub(super) mod faults;
-
-/// The largest body: lists of models and ids are short.
-const LARGEST: usize = 1 << 20;
 
 /// A body of JSON. All fields of `T` must be optional to serde; what is required is checked by whoever
 /// uses it.

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -38,6 +38,7 @@ pub(crate) struct Told {
 pub(super) enum Refused {
     UnsupportedMediaType,
     TooLarge,
+    Timeout,
     MethodNotAllowed,
     Problem(Problem),
 }
@@ -54,6 +55,7 @@ pub(super) async fn method_not_allowed() -> Response {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        let is_unread = matches!(self, Self::TooLarge | Self::Timeout);
         let (status, code, detail) = match self {
             Self::Problem(problem) => return problem.into_response(),
             Self::UnsupportedMediaType => (
@@ -66,13 +68,24 @@ impl IntoResponse for Refused {
                 "request_too_large",
                 "the body is larger than 1 MiB; send less",
             ),
+            Self::Timeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "the body did not arrive in time; send it faster",
+            ),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "this resource does not take that method; see Allow",
             ),
         };
-        answer(status, code, detail.to_owned(), Vec::new())
+        let mut response = answer(status, code, detail.to_owned(), Vec::new());
+        if is_unread {
+            // The rest of the body is not wanted any more.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        response
     }
 }
 

@@ -1,6 +1,7 @@
 //! The management API over real sockets.
 
 mod audit;
+mod bodies;
 mod calls;
 mod catalog;
 mod cross_site;
