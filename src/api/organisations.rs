@@ -16,7 +16,7 @@ use super::etag::{IfMatch, Versioned};
 use super::ids::Ids;
 use super::json::Body;
 use super::list::List;
-use crate::domain::limits::patch::given;
+use crate::domain::limits::patch::{all_or_given, given};
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{OrganisationId, OrganisationStatus};
 use crate::domain::time::Timestamp;
@@ -63,6 +63,8 @@ struct Change {
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     status: Option<OrganisationStatus>,
+    /// Null takes all of them away.
+    #[serde(default, deserialize_with = "all_or_given")]
     limits: Option<LimitsPatch>,
     #[serde(default, deserialize_with = "given")]
     models: Option<Option<Vec<String>>>,
