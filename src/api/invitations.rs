@@ -16,8 +16,9 @@ use super::creation::{Created, Creation};
 use super::etag::Versioned;
 use super::ids::Ids;
 use super::json::Body;
-use super::list::List;
+use super::list::{List, Part};
 use super::me::Me;
+use super::query::Params;
 use super::session::welcome;
 use crate::domain::role::Role;
 use crate::domain::tenant::InvitationId;
@@ -88,17 +89,18 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// All that were not used yet, by e-mail address.
 #[utoipa::path(get, path = "/orgs/{org}/invitations", tag = "members",
     operation_id = "list_invitations",
-    responses((status = 200, body = List<View>)))]
+    params(Part), responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids(org): Ids<Uuid>,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<View>>, Problem> {
     let access = management.access_to_invite(&signed, org).await?;
     let open = management.invitations(&access).await?;
-    Ok(Json(List::whole(
-        open.into_iter().map(View::from).collect(),
-    )))
+    let views = open.into_iter().map(View::from).collect();
+    let list = List::part(views, &part, |view: &View| view.email.clone())?;
+    Ok(Json(list))
 }
 
 /// Invites someone. The link is shown this once and works for a week; an earlier one for the same

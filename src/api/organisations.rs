@@ -15,7 +15,8 @@ use super::creation::{Created, Creation};
 use super::etag::{IfMatch, Versioned};
 use super::ids::Ids;
 use super::json::Body;
-use super::list::List;
+use super::list::{List, Part};
+use super::query::Params;
 use crate::domain::limits::patch::{all_or_given, given};
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{OrganisationId, OrganisationStatus};
@@ -78,14 +79,16 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// All organisations, by name. For operators.
 #[utoipa::path(get, path = "/orgs", tag = "organisations",
-    operation_id = "list_organisations", responses((status = 200, body = List<View>)))]
+    operation_id = "list_organisations", params(Part), responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
     signed: Signed,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<View>>, Problem> {
     let organisations = management.organisations(&signed).await?;
     let views = organisations.into_iter().map(View::from).collect();
-    Ok(Json(List::whole(views)))
+    let list = List::part(views, &part, |view: &View| (view.name.clone(), view.id))?;
+    Ok(Json(list))
 }
 
 /// Makes an organisation. For operators.

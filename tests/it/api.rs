@@ -11,6 +11,7 @@ mod key_refusals;
 mod keys;
 mod leaks;
 mod links;
+mod lists;
 mod matrix;
 mod members;
 mod openapi;
