@@ -32,6 +32,7 @@ pub(super) struct Details {
 pub(crate) struct Told {
     pub(crate) code: &'static str,
     pub(crate) detail: String,
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// A request that HTTP already tells is wrong, or a [`Problem`].
@@ -184,6 +185,7 @@ fn answer(status: StatusCode, code: &'static str, detail: String, errors: Vec<Fa
     let told = Told {
         code,
         detail: detail.clone(),
+        faults: errors.clone(),
     };
     let details = Details {
         r#type: "about:blank",
