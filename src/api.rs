@@ -3,6 +3,7 @@
 //! is made from the same routes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRef;
@@ -14,6 +15,7 @@ use crate::config::AddressRange;
 use crate::management::{Management, Problem};
 
 mod audit;
+pub(crate) mod body;
 mod browser;
 mod calls;
 mod catalog;
@@ -55,6 +57,8 @@ pub struct Api {
     pub management: Arc<Management>,
     /// Whose `X-Forwarded-For` counts.
     pub trusted_proxies: Arc<[AddressRange]>,
+    /// From a request's head to its body's end.
+    pub body_timeout: Duration,
 }
 
 impl FromRef<Api> for Arc<Management> {
@@ -99,6 +103,7 @@ pub fn document_text() -> String {
 pub fn router(api: Api) -> Router {
     let (routes, _) = routes();
     let routes = routes
+        .route_layer(from_fn_with_state(api.clone(), body::read_first))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(from_fn_with_state(api.clone(), log::log))

@@ -186,6 +186,7 @@ fn manage(
     Api {
         management: Arc::new(management),
         trusted_proxies: config.server.trusted_proxies.as_slice().into(),
+        body_timeout: config.server.body_timeout,
     }
 }
 

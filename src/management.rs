@@ -17,7 +17,7 @@ mod access;
 pub mod audit;
 pub mod calls;
 pub mod catalog;
-mod cursor;
+pub(crate) mod cursor;
 pub mod fault;
 pub mod invitations;
 pub mod keys;

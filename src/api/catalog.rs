@@ -8,7 +8,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
-use super::list::List;
+use super::list::{List, Part};
+use super::query::Params;
 use crate::management::catalog::{ModelView, ProviderView};
 use crate::management::{Management, Problem, Signed};
 
@@ -20,20 +21,26 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// All providers; operators also see how they do.
 #[utoipa::path(get, path = "/providers", tag = "catalog", operation_id = "list_providers",
-    responses((status = 200, body = List<ProviderView>)))]
+    params(Part), responses((status = 200, body = List<ProviderView>)))]
 async fn providers(
     State(management): State<Arc<Management>>,
     signed: Signed,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<ProviderView>>, Problem> {
-    Ok(Json(List::whole(management.providers(&signed))))
+    let providers = management.providers(&signed);
+    let list = List::part(providers, &part, |one: &ProviderView| one.name.clone())?;
+    Ok(Json(list))
 }
 
 /// The models that are known by name. Patterns of providers may serve more.
 #[utoipa::path(get, path = "/models", tag = "catalog", operation_id = "list_models",
-    responses((status = 200, body = List<ModelView>)))]
+    params(Part), responses((status = 200, body = List<ModelView>)))]
 async fn models(
     State(management): State<Arc<Management>>,
     signed: Signed,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<ModelView>>, Problem> {
-    Ok(Json(List::whole(management.models(&signed))))
+    let place = |one: &ModelView| (one.name.clone(), one.provider.clone());
+    let list = List::part(management.models(&signed), &part, place)?;
+    Ok(Json(list))
 }

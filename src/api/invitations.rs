@@ -12,10 +12,13 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Api;
+use super::creation::{Created, Creation};
+use super::etag::Versioned;
 use super::ids::Ids;
 use super::json::Body;
-use super::list::List;
+use super::list::{List, Part};
 use super::me::Me;
+use super::query::Params;
 use super::session::welcome;
 use crate::domain::role::Role;
 use crate::domain::tenant::InvitationId;
@@ -44,10 +47,11 @@ struct View {
 #[derive(Serialize, utoipa::ToSchema)]
 struct Invited {
     invitation: View,
-    /// What `POST /invitations/accept` takes.
-    secret: String,
-    /// The same for a browser: hand it to the invited person.
-    link: String,
+    /// What `POST /invitations/accept` takes. Null in the answer to a repeated request
+    /// (`Idempotency-Key`).
+    secret: Option<String>,
+    /// The same for a browser: hand it to the invited person. Null where the secret is.
+    link: Option<String>,
 }
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
@@ -85,39 +89,45 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// All that were not used yet, by e-mail address.
 #[utoipa::path(get, path = "/orgs/{org}/invitations", tag = "members",
     operation_id = "list_invitations",
-    responses((status = 200, body = List<View>)))]
+    params(Part), responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids(org): Ids<Uuid>,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<View>>, Problem> {
     let access = management.access_to_invite(&signed, org).await?;
     let open = management.invitations(&access).await?;
-    Ok(Json(List::whole(
-        open.into_iter().map(View::from).collect(),
-    )))
+    let views = open.into_iter().map(View::from).collect();
+    let list = List::part(views, &part, |view: &View| view.email.clone())?;
+    Ok(Json(list))
 }
 
 /// Invites someone. The link is shown this once and works for a week; an earlier one for the same
 /// person works no more. The operator invites to an organisation that has no owner.
 #[utoipa::path(post, path = "/orgs/{org}/invitations", tag = "members",
     operation_id = "create_invitation",
-    request_body = Create, responses((status = 201, body = Invited)))]
+    request_body = Create, responses((status = 201, body = Invited), (status = 200, body = Invited)))]
 async fn create(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids(org): Ids<Uuid>,
-    Body(new): Body<Create>,
-) -> Result<(StatusCode, Json<Invited>), Problem> {
+    Creation { once, body: new }: Creation<Create>,
+) -> Result<Created<Invited>, Problem> {
     let access = management.access_to_invite(&signed, org).await?;
-    let invited = management.invite(&access, new.email.as_deref(), new.role);
-    let invited = invited.await?;
+    let made = management.invite(&access, new.email.as_deref(), new.role, once);
+    let made = made.await?;
+    let (secret, link) = made.thing.shown.unzip();
     let shown = Invited {
-        invitation: invited.invitation.into(),
-        secret: invited.secret.expose().to_owned(),
-        link: invited.link,
+        invitation: made.thing.invitation.into(),
+        secret: secret.map(|secret| secret.expose().to_owned()),
+        link,
     };
-    Ok((StatusCode::CREATED, Json(shown)))
+    // An invitation never changes.
+    Ok(Created {
+        is_replayed: made.is_replayed,
+        thing: Versioned(1, shown),
+    })
 }
 
 /// Ends an invitation before it is used.

@@ -6,11 +6,11 @@ use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::body::LARGEST;
 use super::problem::Refused;
-use crate::management::{Fault, Faults, Problem};
+use crate::management::{Faults, Problem};
 
-/// The largest body: lists of models and ids are short.
-const LARGEST: usize = 1 << 20;
+pub(super) mod faults;
 
 /// A body of JSON. All fields of `T` must be optional to serde; what is required is checked by whoever
 /// uses it.
@@ -52,88 +52,22 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
         not_an_object()?;
         return Err(Problem::Internal);
     };
-    T::deserialize(Value::Object(body.clone())).map_err(|_| {
-        let mut faults = Vec::new();
-        faults_of::<T>(&mut Vec::new(), &body, &mut faults);
-        Problem::Invalid(faults)
-    })
-}
-
-/// Reads every member alone, down to where the fault is: whatever is wrong, none hides another.
-fn faults_of<T: DeserializeOwned>(
-    path: &mut Vec<String>,
-    members: &Map<String, Value>,
-    faults: &mut Vec<Fault>,
-) {
-    for (name, value) in members {
-        path.push(name.clone());
-        if let Some(fault) = fault_at::<T>(path, value) {
-            let before = faults.len();
-            if let Value::Object(inner) = value {
-                faults_of::<T>(path, inner, faults);
-            }
-            if faults.len() == before {
-                faults.push(fault);
-            }
-        }
-        path.pop();
-    }
-}
-
-/// What is wrong with `value` at `path`, if that is all there is.
-fn fault_at<T: DeserializeOwned>(path: &[String], value: &Value) -> Option<Fault> {
-    let alone = path.iter().rev().fold(value.clone(), |inner, name| {
-        Value::Object(Map::from_iter([(name.clone(), inner)]))
-    });
-    let error = serde_path_to_error::deserialize::<_, T>(alone).err()?;
-    let (own, found) = (path.join("."), error.path().to_string());
-    // What is missing beside it is another's fault; an unknown field is its parent's, to serde.
-    let message = error.into_inner().to_string();
-    let is_own = found.starts_with(&own) || message.starts_with("unknown field");
-    let message = if message.starts_with("unknown field") {
-        "is not a field that this takes".to_owned()
-    } else {
-        message
-    };
-    is_own.then_some(Fault {
-        field: own,
-        message,
+    let body = Value::Object(body);
+    T::deserialize(&body).map_err(|_| match body {
+        Value::Object(members) => Problem::Invalid(faults::of::<T>(members)),
+        _ => Problem::Internal,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::limits::LimitsPatch;
 
     #[derive(Debug, Default, serde::Deserialize)]
     #[serde(default, deny_unknown_fields)]
     struct Change {
         #[serde(rename = "name")]
         _name: Option<String>,
-        #[serde(rename = "limits")]
-        _limits: Option<LimitsPatch>,
-    }
-
-    #[test]
-    fn every_faulty_field_is_named_at_once() {
-        let body = r#"{"name":7,"budgett":1,"limits":{"concurrency":-1,"rpm":1,
-            "quota":{"amount":-5,"period":"year"}}}"#;
-        let Err(Problem::Invalid(faults)) = read::<Change>(&Bytes::from(body)) else {
-            panic!("it is faulty");
-        };
-        let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
-        let expected = [
-            "budgett",
-            "limits.concurrency",
-            "limits.quota.amount",
-            "limits.quota.period",
-            "limits.rpm",
-            "name",
-        ];
-        let mut fields = fields;
-        fields.sort_unstable();
-        assert_eq!(fields, expected);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::ids::Ids;
 use super::json::Body;
 use super::list::List;
 use super::query::Params;
-use crate::domain::limits::patch::given;
+use crate::domain::limits::patch::{all_or_given, given};
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::role::Role;
 use crate::domain::tenant::{KeyStatus, ProjectId};
@@ -74,6 +74,8 @@ struct Change {
     project_id: Option<ProjectId>,
     #[serde(default, deserialize_with = "given")]
     models: Option<Option<Vec<String>>>,
+    /// Null takes all of them away.
+    #[serde(default, deserialize_with = "all_or_given")]
     limits: Option<LimitsPatch>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -1,5 +1,6 @@
 //! `/me`: who asks, where they are signed in, and their password.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,7 +15,8 @@ use uuid::Uuid;
 use super::Api;
 use super::ids::Ids;
 use super::json::Body;
-use super::list::List;
+use super::list::{List, Part};
+use super::query::Params;
 use super::session::{farewell, welcome};
 use crate::domain::audit::Author;
 use crate::domain::role::Role;
@@ -113,14 +115,16 @@ async fn me(
 /// Where you are signed in, last used first.
 #[utoipa::path(get, path = "/me/sessions", tag = "me",
     operation_id = "list_sessions",
-    responses((status = 200, body = List<View>)))]
+    params(Part), responses((status = 200, body = List<View>)))]
 async fn sessions(
     State(management): State<Arc<Management>>,
     signed: Signed,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<View>>, Problem> {
     let sessions = management.own_sessions(&signed).await?;
     let views = sessions.into_iter().map(|own| View::of(own, &signed));
-    Ok(Json(List::whole(views.collect())))
+    let place = |view: &View| (Reverse(view.last_seen_at.0), view.id);
+    Ok(Json(List::part(views.collect(), &part, place)?))
 }
 
 /// Signs you out everywhere.

@@ -14,7 +14,8 @@ use super::Api;
 use super::etag::{IfMatch, Versioned};
 use super::ids::Ids;
 use super::json::Body;
-use super::list::List;
+use super::list::{List, Part};
+use super::query::Params;
 use crate::domain::role::Role;
 use crate::domain::tenant::UserId;
 use crate::domain::time::Timestamp;
@@ -64,17 +65,18 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// Everybody, by e-mail address.
 #[utoipa::path(get, path = "/orgs/{org}/members", tag = "members",
     operation_id = "list_members",
-    responses((status = 200, body = List<View>)))]
+    params(Part), responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids(org): Ids<Uuid>,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<View>>, Problem> {
     let access = management.access(&signed, org, Role::Admin)?;
     let members = management.members(&access).await?;
-    Ok(Json(List::whole(
-        members.into_iter().map(View::from).collect(),
-    )))
+    let views = members.into_iter().map(View::from).collect();
+    let list = List::part(views, &part, |view: &View| view.email.clone())?;
+    Ok(Json(list))
 }
 
 /// Makes someone a member whom you manage in another organisation already. Invite anybody else.

@@ -15,8 +15,9 @@ use super::creation::{Created, Creation};
 use super::etag::{IfMatch, Versioned};
 use super::ids::Ids;
 use super::json::Body;
-use super::list::List;
-use crate::domain::limits::patch::given;
+use super::list::{List, Part};
+use super::query::Params;
+use crate::domain::limits::patch::{all_or_given, given};
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{OrganisationId, OrganisationStatus};
 use crate::domain::time::Timestamp;
@@ -63,6 +64,8 @@ struct Change {
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     status: Option<OrganisationStatus>,
+    /// Null takes all of them away.
+    #[serde(default, deserialize_with = "all_or_given")]
     limits: Option<LimitsPatch>,
     #[serde(default, deserialize_with = "given")]
     models: Option<Option<Vec<String>>>,
@@ -76,14 +79,16 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// All organisations, by name. For operators.
 #[utoipa::path(get, path = "/orgs", tag = "organisations",
-    operation_id = "list_organisations", responses((status = 200, body = List<View>)))]
+    operation_id = "list_organisations", params(Part), responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
     signed: Signed,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<View>>, Problem> {
     let organisations = management.organisations(&signed).await?;
     let views = organisations.into_iter().map(View::from).collect();
-    Ok(Json(List::whole(views)))
+    let list = List::part(views, &part, |view: &View| (view.name.clone(), view.id))?;
+    Ok(Json(list))
 }
 
 /// Makes an organisation. For operators.

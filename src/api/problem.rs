@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -32,12 +32,14 @@ pub(super) struct Details {
 pub(crate) struct Told {
     pub(crate) code: &'static str,
     pub(crate) detail: String,
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// A request that HTTP already tells is wrong, or a [`Problem`].
 pub(super) enum Refused {
     UnsupportedMediaType,
     TooLarge,
+    Timeout,
     MethodNotAllowed,
     Problem(Problem),
 }
@@ -54,6 +56,7 @@ pub(super) async fn method_not_allowed() -> Response {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        let is_unread = matches!(self, Self::TooLarge | Self::Timeout);
         let (status, code, detail) = match self {
             Self::Problem(problem) => return problem.into_response(),
             Self::UnsupportedMediaType => (
@@ -66,13 +69,24 @@ impl IntoResponse for Refused {
                 "request_too_large",
                 "the body is larger than 1 MiB; send less",
             ),
+            Self::Timeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "the body did not arrive in time; send it faster",
+            ),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "this resource does not take that method; see Allow",
             ),
         };
-        answer(status, code, detail.to_owned(), Vec::new())
+        let mut response = answer(status, code, detail.to_owned(), Vec::new());
+        if is_unread {
+            // The rest of the body is not wanted any more.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        response
     }
 }
 
@@ -171,6 +185,7 @@ fn answer(status: StatusCode, code: &'static str, detail: String, errors: Vec<Fa
     let told = Told {
         code,
         detail: detail.clone(),
+        faults: errors.clone(),
     };
     let details = Details {
         r#type: "about:blank",

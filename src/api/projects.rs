@@ -15,8 +15,9 @@ use super::creation::{Created, Creation};
 use super::etag::{IfMatch, Versioned};
 use super::ids::Ids;
 use super::json::Body;
-use super::list::List;
-use crate::domain::limits::patch::given;
+use super::list::{List, Part};
+use super::query::Params;
+use crate::domain::limits::patch::{all_or_given, given};
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::role::Role;
 use crate::domain::tenant::ProjectId;
@@ -63,6 +64,8 @@ struct Create {
 struct Change {
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
+    /// Null takes all of them away.
+    #[serde(default, deserialize_with = "all_or_given")]
     limits: Option<LimitsPatch>,
     #[serde(default, deserialize_with = "given")]
     models: Option<Option<Vec<String>>>,
@@ -77,16 +80,18 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// All projects, by name.
 #[utoipa::path(get, path = "/orgs/{org}/projects", tag = "projects",
     operation_id = "list_projects",
-    responses((status = 200, body = List<View>)))]
+    params(Part), responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids(org): Ids<Uuid>,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<View>>, Problem> {
     let access = management.access(&signed, org, Role::Viewer)?;
     let projects = management.projects(&access).await?;
     let views = projects.into_iter().map(View::from).collect();
-    Ok(Json(List::whole(views)))
+    let list = List::part(views, &part, |view: &View| (view.name.clone(), view.id))?;
+    Ok(Json(list))
 }
 
 /// Makes a project.

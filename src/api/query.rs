@@ -5,6 +5,7 @@ use http::Uri;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use super::json::faults::MOST;
 use crate::management::{Faults, Problem};
 
 /// The query's parameters.
@@ -27,6 +28,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 fn faults<T: DeserializeOwned>(query: &str) -> Faults {
     let mut faults = Faults::default();
     for pair in query.split('&') {
+        if faults.len() >= MOST {
+            break;
+        }
         let name = pair.split('=').next().unwrap_or_default();
         let alone = format!("/?{pair}").parse::<Uri>();
         let Ok(alone) = alone else {

@@ -14,7 +14,8 @@ use super::Api;
 use super::creation::{self, Creation};
 use super::etag::Versioned;
 use super::ids::Ids;
-use super::list::List;
+use super::list::{List, Part};
+use super::query::Params;
 use crate::domain::role::Role;
 use crate::domain::tenant::TokenId;
 use crate::domain::time::Timestamp;
@@ -89,14 +90,15 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// An organisation's tokens, by name.
 #[utoipa::path(get, path = "/orgs/{org}/tokens", tag = "tokens",
     operation_id = "list_tokens",
-    responses((status = 200, body = List<View>)))]
+    params(Part), responses((status = 200, body = List<View>)))]
 async fn list(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids(org): Ids<Uuid>,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<View>>, Problem> {
     let access = management.access(&signed, org, Role::Admin)?;
-    Ok(View::list(management.tokens(&access).await?))
+    View::list(management.tokens(&access).await?, &part)
 }
 
 /// Makes a token. Its secret is shown this once.
@@ -136,12 +138,13 @@ async fn revoke(
 /// The operator's tokens, by name.
 #[utoipa::path(get, path = "/tokens", tag = "tokens",
     operation_id = "list_operator_tokens",
-    responses((status = 200, body = List<View>)))]
+    params(Part), responses((status = 200, body = List<View>)))]
 async fn list_operators(
     State(management): State<Arc<Management>>,
     signed: Signed,
+    Params(part): Params<Part>,
 ) -> Result<Json<List<View>>, Problem> {
-    Ok(View::list(management.operator_tokens(&signed).await?))
+    View::list(management.operator_tokens(&signed).await?, &part)
 }
 
 /// Makes a token that runs the installation. Its secret is shown this once.
@@ -176,8 +179,10 @@ async fn revoke_operators(
 }
 
 impl View {
-    fn list(tokens: Vec<Token>) -> Json<List<Self>> {
-        Json(List::whole(tokens.into_iter().map(Self::from).collect()))
+    fn list(tokens: Vec<Token>, part: &Part) -> Result<Json<List<Self>>, Problem> {
+        let views = tokens.into_iter().map(Self::from).collect();
+        let list = List::part(views, part, |view: &Self| (view.name.clone(), view.id))?;
+        Ok(Json(list))
     }
 }
 

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 
 use super::headers::PageHeaders;
-use crate::api::{Api, log};
+use crate::api::{Api, body, log};
 
 mod account;
 mod answer;
@@ -55,6 +55,7 @@ pub(super) fn router(api: Api) -> Router {
         .merge(usage::routes())
         .merge(audit::routes())
         .merge(providers::routes())
+        .route_layer(from_fn_with_state(api.clone(), body::read_first))
         .layer(from_fn_with_state(api.clone(), log::log))
         .layer(from_fn_with_state(headers, answer::dress))
         .with_state(api)

@@ -41,6 +41,13 @@ impl Timestamp {
         Some(Self(parsed.timestamp_micros()))
     }
 
+    /// Whether it lies further ahead than anything is set to: beyond the year 9998. After one year
+    /// more RFC 3339 has no words for it.
+    pub fn is_too_far(self) -> bool {
+        const END: Timestamp = Timestamp(253_370_764_800_000_000);
+        self > END
+    }
+
     /// This instant `span` later, at most the end of time.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {

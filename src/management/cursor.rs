@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use super::Faults;
 
 /// The place as text.
-pub(super) fn write(place: &impl Serialize) -> String {
+pub(crate) fn write(place: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).unwrap_or_default())
 }
 
 /// The place that `text` names.
-pub(super) fn read<T: DeserializeOwned>(text: Option<&str>, faults: &mut Faults) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(text: Option<&str>, faults: &mut Faults) -> Option<T> {
     let bytes = URL_SAFE_NO_PAD.decode(text?).unwrap_or_default();
     let place = serde_json::from_slice(&bytes).ok();
     if place.is_none() {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Problem;
 use crate::domain::limits::patch::AmountMissing;
 use crate::domain::model_access::ModelPattern;
+use crate::domain::time::Timestamp;
 
 /// The longest name of anything.
 pub const NAME: usize = 100;
@@ -36,6 +37,11 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// How many there are so far.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Fails if there are any.
     pub fn check(self) -> Result<(), Problem> {
         if self.0.is_empty() {
@@ -61,6 +67,13 @@ impl Faults {
             return String::new();
         }
         self.name(field, name.unwrap_or_default())
+    }
+
+    /// When something stops working, if ever.
+    pub fn expiry(&mut self, field: &str, at: Option<Timestamp>) {
+        if at.is_some_and(Timestamp::is_too_far) {
+            self.add(field, "ends with the year 9998 at the latest");
+        }
     }
 
     /// A new quota or budget without its amount.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::sign_in::{Browser, SignedIn, new_secret};
-use super::{Access, Faults, Management, Problem, Signed};
+use super::{Access, Faults, Made, Management, Problem, Signed};
+use crate::domain::audit::{Act, Once};
 use crate::domain::key::SecretHash;
 use crate::domain::role::Role;
 use crate::domain::secret::{Secret, hash_of};
@@ -21,10 +22,8 @@ const LIFE: Duration = Duration::from_hours(7 * 24);
 pub struct Invited {
     /// Without its secret.
     pub invitation: Invitation,
-    /// What its link holds.
-    pub secret: Secret,
-    /// Where the invited person joins.
-    pub link: String,
+    /// What its link holds, and where the invited person joins; none when they were given before.
+    pub shown: Option<(Secret, String)>,
 }
 
 /// What an invited person says.
@@ -50,6 +49,25 @@ impl Management {
         access: &Access,
         email: Option<&str>,
         role: Option<Role>,
+        once: Option<Once>,
+    ) -> Result<Made<Invited>, Problem> {
+        let act = access.act().once(once);
+        let find = |id| async move {
+            let found = invitations::find_by_id(&self.db, InvitationId(id)).await?;
+            let invitation = found.ok_or(Problem::NotFound)?;
+            let shown = None;
+            Ok(Invited { invitation, shown })
+        };
+        let make = self.make_invitation(access, email, role, &act);
+        self.once(&act, find, make).await
+    }
+
+    async fn make_invitation(
+        &self,
+        access: &Access,
+        email: Option<&str>,
+        role: Option<Role>,
+        act: &Act,
     ) -> Result<Invited, Problem> {
         let mut faults = Faults::default();
         let email = faults.email("email", email);
@@ -61,13 +79,12 @@ impl Management {
             email: &email,
             role,
             hash: secret.hash(),
-            expires_at: access.act().at.plus(LIFE),
+            expires_at: act.at.plus(LIFE),
         };
-        Ok(Invited {
-            invitation: invitations::create(&self.db, new, access.act()).await?,
-            link: self.link("invitations", &secret),
-            secret,
-        })
+        let invitation = invitations::create(&self.db, new, act).await?;
+        let link = self.link("invitations", &secret);
+        let shown = Some((secret, link));
+        Ok(Invited { invitation, shown })
     }
 
     /// Ends an invitation before it is used.

@@ -97,6 +97,7 @@ impl Management {
         if new.expires_at.is_some_and(|at| at <= act.at) {
             faults.add("expires_at", "lies in the past");
         }
+        faults.expiry("expires_at", new.expires_at);
         let project = self.project_of(access, new.project_id, &mut faults).await?;
         if let Some(project) = &project {
             let models = new.models.as_deref();
@@ -130,6 +131,7 @@ impl Management {
         let mut faults = Faults::default();
         patch.name = patch.name.map(|name| faults.name("name", &name));
         faults.models("models", patch.models.as_ref().and_then(Option::as_deref));
+        faults.expiry("expires_at", patch.expires_at.flatten());
         self.check_owner(access, patch.owner_id, &mut faults)
             .await?;
         self.check_grants(access, &old, &patch, &mut faults).await?;

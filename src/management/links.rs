@@ -61,13 +61,16 @@ impl Management {
         let organisation = first
             .organisation
             .map(|own| faults.name("organization", own));
+        // Only who holds the link learns what is here already.
+        let link = self.open_link(secret, Purpose::SetUp).await;
         if let Some(own) = &organisation
+            && link.is_ok()
             && organisations::find(&self.db, own).await?.is_some()
         {
             faults.add("organization", "an organisation with this name exists");
         }
         faults.check()?;
-        let hash = self.open_link(secret, Purpose::SetUp).await?;
+        let hash = link?;
         let password = self.passwords.place().await?.hash(password).await?;
         let new = NewUser {
             email: &email,

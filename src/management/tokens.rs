@@ -106,6 +106,7 @@ impl Management {
         act: &Act,
     ) -> Result<MadeToken, Problem> {
         let name = faults.required_name("name", wish.name.as_deref());
+        faults.expiry("expires_at", wish.expires_at);
         if let Some(rule) = self.broken_expiry(wish.expires_at, act).await? {
             faults.add("expires_at", rule);
         }

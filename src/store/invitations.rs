@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::transaction::Tx;
 use super::users::{self, NewUser, User};
-use super::{Db, StoreError, audit, memberships};
+use super::{Db, StoreError, audit, idempotency, memberships};
 use crate::domain::audit::Act;
 use crate::domain::key::SecretHash;
 use crate::domain::role::Role;
@@ -92,6 +92,7 @@ pub async fn create(
     let (id, act) = (InvitationId::new(), act.into());
     let organisation = new.organisation;
     let mut tx = db.begin().await?;
+    idempotency::note(&mut tx, &act, id.0).await?;
     memberships::lock(&mut tx, organisation, act.at).await?;
     let is_member: bool = with_tx!(&mut tx, |c| {
         let is_member = sqlx::query_scalar(IS_MEMBER).bind(organisation);
@@ -134,6 +135,13 @@ pub async fn list(
     Ok(with_pool!(db, |pool| {
         let open = sqlx::query_as(OPEN).bind(organisation).bind(now);
         open.fetch_all(pool).await
+    })?)
+}
+
+/// The invitation with this id, whichever organisation's it is.
+pub async fn find_by_id(db: &Db, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await
     })?)
 }
 

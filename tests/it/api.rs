@@ -1,6 +1,7 @@
 //! The management API over real sockets.
 
 mod audit;
+mod bodies;
 mod calls;
 mod catalog;
 mod cross_site;
@@ -10,6 +11,7 @@ mod key_refusals;
 mod keys;
 mod leaks;
 mod links;
+mod lists;
 mod matrix;
 mod members;
 mod openapi;

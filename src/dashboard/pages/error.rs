@@ -23,7 +23,8 @@ impl ErrorPage {
     fn title(&self) -> &'static str {
         match self.status {
             403 => "That is not for your role",
-            400 | 409 | 422 => "That cannot be done",
+            400 | 409 | 413 | 422 => "That cannot be done",
+            408 => "That took too long",
             404 => "There is nothing here",
             412 => "Someone else was faster",
             429 => "Too many attempts",
@@ -39,6 +40,8 @@ impl ErrorPage {
                 "Your role here does not allow it, or the form came from another site. Ask an admin of the organisation if you need it."
             }
             404 => "The page does not exist, or it belongs to an organisation that you are not in.",
+            408 => "What you sent did not arrive in time. Go back and send it again.",
+            413 => "What you sent is larger than 1 MiB. Go back and send less.",
             412 => {
                 "This was changed while you had it open. Go back, load it again, and look at what is there now."
             }

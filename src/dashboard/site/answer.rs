@@ -8,13 +8,14 @@ use axum::response::{Html, IntoResponse, Response};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
 use http::{HeaderValue, Method, StatusCode};
 
+use super::mistakes::sentence;
 use super::query;
 use crate::api::problem::Told;
 use crate::dashboard::gzip::{self, Compression};
 use crate::dashboard::headers::PageHeaders;
 use crate::dashboard::pages::ErrorPage;
 use crate::dashboard::paths;
-use crate::management::Problem;
+use crate::management::{Fault, Problem};
 
 /// What a handler answers.
 pub(super) type Answer = Result<Response, Problem>;
@@ -85,6 +86,23 @@ async fn packed(answer: Response) -> Response {
     Response::from_parts(parts, Body::from(packed))
 }
 
+/// What went wrong, for who sees no more of the problem than the page.
+fn words(told: Told) -> String {
+    if told.code == "idempotency_key_reused" {
+        let text = "This form was sent before, and what it asked for then was made. Open the form anew to make something else.";
+        return text.to_owned();
+    }
+    let say = |fault: &Fault| match fault.field.as_str() {
+        "" => sentence(&fault.message),
+        field => format!("{field}: {}", sentence(&fault.message)),
+    };
+    let faults: Vec<_> = told.faults.iter().map(say).collect();
+    if faults.is_empty() {
+        return told.detail;
+    }
+    faults.join(" ")
+}
+
 fn explain(told: Told, answer: Response, wanted: Option<String>) -> Response {
     if told.code == "unauthenticated" {
         let wanted = wanted.filter(|wanted| *wanted != paths::home());
@@ -101,7 +119,7 @@ fn explain(told: Told, answer: Response, wanted: Option<String>) -> Response {
             .and_then(|id| id.to_str().ok())
             .unwrap_or_default()
             .to_owned(),
-        detail: told.detail,
+        detail: words(told),
         back: paths::home(),
     };
     let Ok(html) = page.render() else {

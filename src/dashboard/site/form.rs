@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, Request};
 use sha2::{Digest, Sha256};
 
 use crate::domain::audit::Once;
-use crate::management::{Faults, Problem};
+use crate::management::Problem;
 
 /// The fields of a form, in their order.
 #[derive(Debug, Default)]
@@ -18,12 +18,9 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Ok(bytes) = Bytes::from_request(request, state).await else {
-            let mut faults = Faults::default();
-            faults.add("", "the form is too large");
-            faults.check()?;
-            return Err(Problem::Internal);
-        };
+        // It was read already: nothing is wrong with it.
+        let bytes = Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|_| Problem::Internal)?;
         let pairs = form_urlencoded::parse(&bytes).into_owned().collect();
         Ok(Self { pairs, bytes })
     }

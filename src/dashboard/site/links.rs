@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use http::StatusCode;
@@ -14,6 +14,7 @@ use super::door::{email_field, password_field, refused, welcome};
 use super::form::Form;
 use super::mistakes::Mistakes;
 use crate::api::Api;
+use crate::api::ids::Ids;
 use crate::dashboard::components::Field;
 use crate::dashboard::pages::{Door, DoorPage};
 use crate::dashboard::paths;
@@ -29,7 +30,7 @@ pub(super) fn routes() -> Router<Api> {
         .route(paths::INVITATION, get(invitation_form).post(join))
 }
 
-async fn set_up_form(Path(secret): Path<String>) -> Answer {
+async fn set_up_form(Ids(secret): Ids<String>) -> Answer {
     show(&set_up_page(
         &secret,
         &Form::default(),
@@ -40,7 +41,7 @@ async fn set_up_form(Path(secret): Path<String>) -> Answer {
 
 async fn set_up(
     State(management): State<Arc<Management>>,
-    Path(secret): Path<String>,
+    Ids(secret): Ids<String>,
     browser: Browser,
     form: Form,
 ) -> Answer {
@@ -80,13 +81,13 @@ fn set_up_page(secret: &str, form: &Form, mistakes: &Mistakes, error: Option<Str
     }
 }
 
-async fn link_form(Path(secret): Path<String>) -> Answer {
+async fn link_form(Ids(secret): Ids<String>) -> Answer {
     show(&plain(Door::Link, paths::sign_in_link(secret), None))
 }
 
 async fn sign_in(
     State(management): State<Arc<Management>>,
-    Path(secret): Path<String>,
+    Ids(secret): Ids<String>,
     browser: Browser,
 ) -> Answer {
     match management.sign_in_by_link(&secret, &browser).await {
@@ -97,13 +98,13 @@ async fn sign_in(
     }
 }
 
-async fn reset_form(Path(secret): Path<String>) -> Answer {
+async fn reset_form(Ids(secret): Ids<String>) -> Answer {
     show(&reset_page(&secret, &Mistakes::default(), None))
 }
 
 async fn reset(
     State(management): State<Arc<Management>>,
-    Path(secret): Path<String>,
+    Ids(secret): Ids<String>,
     browser: Browser,
     form: Form,
 ) -> Answer {
@@ -125,7 +126,7 @@ fn reset_page(secret: &str, mistakes: &Mistakes, error: Option<String>) -> DoorP
 
 async fn invitation_form(
     State(management): State<Arc<Management>>,
-    Path(secret): Path<String>,
+    Ids(secret): Ids<String>,
     signed: Option<Signed>,
 ) -> Answer {
     let nothing = (Form::default(), Mistakes::default());
@@ -146,7 +147,7 @@ async fn invitation_form(
 
 async fn join(
     State(management): State<Arc<Management>>,
-    Path(secret): Path<String>,
+    Ids(secret): Ids<String>,
     signed: Option<Signed>,
     browser: Browser,
     form: Form,

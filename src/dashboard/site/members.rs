@@ -45,9 +45,14 @@ async fn ask_invite(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
 async fn invite(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
     let access = visitor.enter(org, Role::Admin)?;
     let role = form.text("role").and_then(role);
-    let invited = visitor.management.invite(&access, form.text("email"), role);
+    let invited = visitor
+        .management
+        .invite(&access, form.text("email"), role, None);
     match invited.await {
-        Ok(invited) => show(&page(&visitor, &access, Some(invited.link)).await?),
+        Ok(made) => {
+            let link = made.thing.shown.map(|(_, link)| link);
+            show(&page(&visitor, &access, link).await?)
+        }
         Err(problem) => {
             let mistakes = match problem {
                 Problem::Conflict(message) => {

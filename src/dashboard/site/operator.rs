@@ -141,10 +141,13 @@ async fn create(visitor: Visitor, form: Form) -> Answer {
         .access_to_invite(&visitor.signed, made.id.0)
         .await?;
     let invited = management
-        .invite(&access, Some(owner), Some(Role::Owner))
+        .invite(&access, Some(owner), Some(Role::Owner), None)
         .await?;
+    let Some((_, link)) = invited.thing.shown else {
+        return Ok(done("created"));
+    };
     let frame = visitor.bare_frame(made.name.clone(), Section::Organisations);
-    super::secret::of_invitation(frame, &made.name, &invited.link, paths::operator_orgs())
+    super::secret::of_invitation(frame, &made.name, &link, paths::operator_orgs())
 }
 
 async fn edit(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {

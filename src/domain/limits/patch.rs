@@ -140,6 +140,15 @@ where
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
+/// The same for limits as a whole: `null` takes all of them away.
+pub fn all_or_given<'de, D>(deserializer: D) -> Result<Option<LimitsPatch>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let patch = Option::<LimitsPatch>::deserialize(deserializer)?;
+    Ok(Some(patch.unwrap_or_else(|| Limits::default().into())))
+}
+
 fn some_amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     amount(deserializer).map(Some)
 }

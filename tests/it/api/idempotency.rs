@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tollgate::domain::role::Role;
 use tollgate::domain::time::Clock;
 use tollgate::store::keys;
@@ -12,7 +12,7 @@ use crate::provider::Provider;
 use crate::support::app::TestApp;
 use crate::support::client::Reply;
 use crate::support::db::{TestDb, on_both_engines};
-use crate::support::people::Asker;
+use crate::support::people::{Asker, Nobody, PASSWORD};
 
 on_both_engines!(
     asking_twice_under_a_name_makes_one_key,
@@ -109,4 +109,31 @@ async fn projects_and_organisations_are_made_once_too() {
         assert_eq!(one.json(), other.json());
         assert_eq!(ask().await.assert_json(200), one.json());
     }
+}
+
+#[tokio::test]
+async fn an_invitation_asked_for_again_is_the_one_whose_link_was_handed_over() {
+    let app = TestApp::start().await;
+    let admin = app.token(Role::Admin).await;
+    let path = format!("/orgs/{}/invitations", app.organisation.id);
+    let named = [("idempotency-key", "a")];
+    let body = r#"{"email":"new@example.com","role":"member"}"#;
+    let ask = || app.ask_with(&admin, Method::POST, &path, &named, body);
+    let first = ask().await.assert_json(201);
+    let again = ask().await;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    let again = again.assert_json(200);
+    assert_eq!(again["invitation"], first["invitation"]);
+    assert_eq!(
+        (&again["secret"], &again["link"]),
+        (&Value::Null, &Value::Null)
+    );
+    let other = body.replace("new@", "other@");
+    let reused = app.ask_with(&admin, Method::POST, &path, &named, &other);
+    let reused = reused.await;
+    reused.assert_problem(409, "idempotency_key_reused");
+    let accept = json!({"secret": first["secret"], "name": "New", "password": PASSWORD});
+    let (path, accept) = ("/invitations/accept", accept.to_string());
+    let joined = app.ask(&Nobody, Method::POST, path, &accept).await;
+    joined.assert_json(200);
 }

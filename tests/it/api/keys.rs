@@ -260,6 +260,33 @@ async fn of_two_edits_of_the_same_version_one_is_made() {
 }
 
 #[tokio::test]
+async fn null_takes_all_limits_away() {
+    let app = TestApp::start().await;
+    let (operator, owner) = (app.operator().await, app.person(Role::Owner).await);
+    let org = format!("/orgs/{}", app.organisation.id);
+    let mut things: Vec<(&dyn Asker, String)> = vec![(&operator, org.clone())];
+    for list in ["projects", "keys"] {
+        let path = format!("{org}/{list}");
+        let made = app
+            .ask(&owner, Method::POST, &path, r#"{"name":"x"}"#)
+            .await;
+        let made = made.assert_json(201);
+        let id = made["key"]["id"].as_str().or(made["id"].as_str());
+        things.push((&owner, format!("{path}/{}", id.unwrap())));
+    }
+    for (who, path) in things {
+        let none = app.look(who, &path).await.assert_json(200)["limits"].clone();
+        let some = r#"{"limits":{"concurrency":5,"quota":{"amount":10}}}"#;
+        let limited = app.ask(who, Method::PATCH, &path, some).await;
+        assert_ne!(limited.assert_json(200)["limits"], none, "{path}");
+        let cleared = app
+            .ask(who, Method::PATCH, &path, r#"{"limits":null}"#)
+            .await;
+        assert_eq!(cleared.assert_json(200)["limits"], none, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn many_keys_are_changed_at_once() {
     let app = TestApp::start().await;
     let admin = app.person(Role::Admin).await;

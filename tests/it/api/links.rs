@@ -55,6 +55,17 @@ async fn reset(app: &TestApp, secret: &str) -> Reply {
     .await
 }
 
+#[tokio::test]
+async fn who_holds_no_link_to_set_up_learns_no_name() {
+    let app = TestApp::start().await;
+    for name in [app.organisation.name.as_str(), "Nobody's"] {
+        let body = json!({"secret": "x".repeat(43), "email": "first@example.com", "name": "First",
+            "password": PASSWORD, "organization": name});
+        let refused = post(&app, "/set-up", body).await;
+        refused.assert_problem(404, "not_found");
+    }
+}
+
 async fn the_first_operator_sets_up_once(database: TestDb) {
     let app = TestApp::with(database, Provider::honest().await, "").await;
     let clock = Clock::default();

@@ -199,3 +199,30 @@ async fn asking_twice_under_a_name_makes_one_token_and_shows_its_secret_once() {
     let reused = app.ask_with(&admin, Method::POST, &path, &name, other);
     reused.await.assert_problem(409, "idempotency_key_reused");
 }
+
+#[tokio::test]
+async fn nothing_lasts_longer_than_a_time_can_be_written() {
+    let app = TestApp::start().await;
+    let admin = app.person(Role::Admin).await;
+    let far = "9999-01-01T00:00:01Z";
+    let token = json!({"name": "CI", "role": "member", "expires_at": far});
+    make(&app, &admin, token)
+        .await
+        .assert_problem(400, "invalid");
+    let keys = format!("/orgs/{}/keys", app.organisation.id);
+    let body = json!({"name": "far", "expires_at": far}).to_string();
+    let made = app.ask(&admin, Method::POST, &keys, &body).await;
+    made.assert_problem(400, "invalid");
+    let body = body.replace(far, "9999-01-01T00:00:00Z");
+    let made = app.ask(&admin, Method::POST, &keys, &body).await;
+    let id = made.assert_json(201)["key"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let (one, change) = (
+        format!("{keys}/{id}"),
+        json!({"expires_at": far}).to_string(),
+    );
+    let changed = app.ask(&admin, Method::PATCH, &one, &change).await;
+    changed.assert_problem(400, "invalid");
+}

@@ -8,6 +8,7 @@ use crate::support::people::Asker;
 
 mod confirmations;
 mod doors;
+mod errors;
 mod keys;
 mod roles;
 mod usage;
