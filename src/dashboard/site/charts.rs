@@ -9,10 +9,11 @@ use crate::dashboard::format::{compact, money, percent};
 use crate::domain::price::parse_nano_usd;
 use crate::domain::quota;
 use crate::domain::time::Timestamp;
-use crate::management::usage::{Totals, UsageReport, UsageView};
+use crate::management::usage::{Largest, Totals, UsageReport, UsageView};
+use crate::store::usage::Group;
 
 /// Groups that are drawn by themselves; the others are one.
-pub(super) const MOST: u16 = 6;
+const MOST: u16 = 6;
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,15 @@ impl Measure {
             Self::Tokens => quota::Unit::Tokens,
             Self::Requests => quota::Unit::Requests,
             Self::Cost => quota::Unit::NanoUsd,
+        }
+    }
+
+    /// What a chart of it by `by` names.
+    pub(super) fn drawn(self, by: Group) -> Largest {
+        Largest {
+            by,
+            unit: self.counted(),
+            most: MOST,
         }
     }
 

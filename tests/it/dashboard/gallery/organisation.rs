@@ -134,7 +134,7 @@ fn usage() -> UsagePage {
             )
             .map(row)
             .collect(),
-        listed: Some(100),
+        listed: Some("100 largest keys".into()),
         csv: format!("/api/v1/orgs/{org}/usage.csv"),
     }
 }
