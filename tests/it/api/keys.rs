@@ -123,6 +123,41 @@ async fn a_rotation_at_once_after_calls_counts_none_of_them() {
 }
 
 #[tokio::test]
+async fn names_can_be_seen_and_typed() {
+    let app = TestApp::start().await;
+    let admin = app.person(Role::Admin).await;
+    let send = async |name: &str| {
+        let body = json!({ "name": name }).to_string();
+        app.ask(&admin, Method::POST, &path(&app), &body).await
+    };
+    for odd in [
+        "\u{200b}",
+        "a\u{200b}b",
+        "\u{202e}evil",
+        "\u{2066}a\u{2069}",
+        "\u{feff}a",
+        "\u{2800}",
+        "\u{200d}",
+        "a\tb",
+    ] {
+        assert_eq!(faulty(&send(odd).await), ["name"], "{odd:?}");
+    }
+    for (typed, kept) in [
+        (" a \u{a0}\u{3000} b ", "a b"),
+        ("Größe 東京 مفتاح", "Größe 東京 مفتاح"),
+        // Joiners are letters' business: Persian and families need them.
+        ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+        (
+            "👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}",
+            "👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}",
+        ),
+    ] {
+        let made = send(typed).await.assert_json(201);
+        assert_eq!(made["key"]["name"], kept);
+    }
+}
+
+#[tokio::test]
 async fn a_key_shows_what_is_documented_and_never_its_secret() {
     let app = TestApp::start().await;
     let member = app.person(Role::Member).await;

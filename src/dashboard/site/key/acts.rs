@@ -78,8 +78,9 @@ pub(super) async fn ask_delete(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) ->
 
 pub(super) async fn delete(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>, form: Form) -> Answer {
     let found = Found::of(visitor, ids, Role::Member).await?;
-    if form.get("confirm") != Some(found.key.name.as_str()) {
-        return again(&found.ask(found.deleting()));
+    let question = found.deleting();
+    if !question.is_confirmed(form.get("confirm")) {
+        return again(&found.ask(question));
     }
     let management = &found.visitor.management;
     management.delete_key(&found.access, ids.1, None).await?;
