@@ -60,6 +60,8 @@ fn overview(is_empty: bool) -> OverviewPage {
                 "gpt-4o-mini",
                 "claude-sonnet-4-5",
                 "text-embedding-3-large",
+                "o3-mini",
+                "gpt-4.1-nano",
                 "Others",
             ],
         ),
