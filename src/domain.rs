@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod key;
 pub mod limits;
 pub mod model_access;
+pub mod name;
 pub mod price;
 pub mod quota;
 pub mod refused;

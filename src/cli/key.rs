@@ -157,7 +157,7 @@ impl Create {
         let new = NewKey {
             organisation_id: organisation,
             project_id: self.settings.project(session, organisation).await?,
-            name: checked_name(&self.name)?.to_owned(),
+            name: checked_name(&self.name)?,
             limits: self.settings.limits.apply(Limits::default())?,
             models: self.settings.models.and_then(|list| list.0),
             expires_at: self.settings.expires.and_then(|expiry| expiry.resolve(now)),
@@ -180,9 +180,8 @@ impl Update {
     async fn run(self, session: &Session) -> anyhow::Result<()> {
         let old = self.named.find(session).await?;
         let now = session.now();
-        let name = self.name.as_deref().map(checked_name).transpose()?;
         let patch = KeyPatch {
-            name: name.map(str::to_owned),
+            name: self.name.as_deref().map(checked_name).transpose()?,
             status: None,
             project_id: self.settings.project(session, old.organisation_id).await?,
             limits: self

@@ -75,8 +75,8 @@ impl Create {
     async fn run(self, session: &Session) -> anyhow::Result<()> {
         let name = checked_name(&self.name)?;
         let limits = self.limits.apply(Limits::default())?;
-        let created = organisations::create(&session.db, name, &limits, session.now()).await;
-        let created = created.map_err(|error| taken(error, name))?;
+        let created = organisations::create(&session.db, &name, &limits, session.now()).await;
+        let created = created.map_err(|error| taken(error, &name))?;
         print(session, created, "Created")
     }
 }
@@ -86,13 +86,13 @@ impl Update {
         let old = session.organisation(&self.organisation).await?;
         let name = self.name.as_deref().map(checked_name).transpose()?;
         let patch = OrganisationPatch {
-            name: name.map(str::to_owned),
+            name: name.clone(),
             status: self.status.map(OrganisationStatus::from),
             limits: self.limits.change(&old.limits)?.map(LimitsPatch::from),
             ..OrganisationPatch::default()
         };
         let updated = organisations::update(&session.db, old.id, patch, session.now()).await;
-        let updated = updated.map_err(|error| taken(error, name.unwrap_or_default()))?;
+        let updated = updated.map_err(|error| taken(error, name.as_deref().unwrap_or_default()))?;
         print(session, updated, "Updated")
     }
 }

@@ -112,10 +112,10 @@ impl Create {
         let models = self.models.and_then(|list| list.0);
         let (db, now) = (&session.db, session.now());
         let created =
-            projects::create(db, organisation, name, &limits, models.as_deref(), now).await;
+            projects::create(db, organisation, &name, &limits, models.as_deref(), now).await;
         print(
             session,
-            created.map_err(|error| taken(error, name))?,
+            created.map_err(|error| taken(error, &name))?,
             "Created",
         )
     }
@@ -126,14 +126,14 @@ impl Update {
         let old = self.named.find(session).await?;
         let name = self.name.as_deref().map(checked_name).transpose()?;
         let patch = ProjectPatch {
-            name: name.map(str::to_owned),
+            name: name.clone(),
             limits: self.limits.change(&old.limits)?.map(LimitsPatch::from),
             models: self.models.map(|list| list.0),
             ..ProjectPatch::default()
         };
         let (db, now) = (&session.db, session.now());
         let updated = projects::update(db, old.organisation_id, old.id, patch, now).await;
-        let updated = updated.map_err(|error| taken(error, name.unwrap_or_default()))?;
+        let updated = updated.map_err(|error| taken(error, name.as_deref().unwrap_or_default()))?;
         print(session, updated, "Updated")
     }
 }

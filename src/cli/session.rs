@@ -1,13 +1,14 @@
 //! What the commands on the database share: an open, migrated store and the time it keeps. Names are
 //! resolved here, and a name that leads nowhere says where to look.
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::failure::UsageError;
 use super::print::Printer;
 use crate::config::{Config, redact_url};
+use crate::domain::name;
 use crate::domain::tenant::{KeyId, OrganisationId};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keys::{self, Key};
@@ -98,12 +99,9 @@ pub(super) fn taken(error: StoreError, name: &str) -> anyhow::Error {
     }
 }
 
-/// Names are shown in tables and logs: they are short and stay on their line.
-pub(super) fn checked_name(name: &str) -> anyhow::Result<&str> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        let rule = "a name has 1 to 100 characters, none of them control; choose another";
-        bail!(UsageError(rule.to_owned()));
-    }
-    Ok(name)
+/// A name as it is kept.
+pub(super) fn checked_name(name: &str) -> anyhow::Result<String> {
+    let kept = name::kept(name);
+    let broken = || UsageError(format!("a name has {}; choose another", name::RULE));
+    Ok(kept.ok_or_else(broken)?)
 }

@@ -114,7 +114,7 @@ impl Create {
         };
         let new = NewUser {
             email: &email,
-            name,
+            name: &name,
             password: password.as_deref(),
             is_operator: self.operator,
         };

@@ -5,10 +5,8 @@ use serde::Serialize;
 use super::Problem;
 use crate::domain::limits::patch::AmountMissing;
 use crate::domain::model_access::ModelPattern;
+use crate::domain::name;
 use crate::domain::time::Timestamp;
-
-/// The longest name of anything.
-pub const NAME: usize = 100;
 
 /// One field and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -50,14 +48,13 @@ impl Faults {
         Err(Problem::Invalid(self.0))
     }
 
-    /// A name as it is kept: names are shown in tables and logs, so they are short and stay on their
-    /// line.
+    /// A name as it is kept.
     pub fn name(&mut self, field: &str, name: &str) -> String {
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > NAME || name.chars().any(char::is_control) {
-            self.add(field, "1 to 100 characters, none of them control");
+        let kept = name::kept(name);
+        if kept.is_none() {
+            self.add(field, name::RULE);
         }
-        name.to_owned()
+        kept.unwrap_or_default()
     }
 
     /// A name that must be there.

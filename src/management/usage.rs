@@ -15,6 +15,7 @@ use crate::store::usage::{self, Group, Of, UsageQuery, UsageRow};
 mod largest;
 mod pieces;
 
+pub use largest::Largest;
 pub use pieces::UsagePieces;
 
 /// Reports go back so far unless something else is asked for.
@@ -207,6 +208,7 @@ impl Management {
             by: search.by,
             of,
             among: search.among,
+            ..UsageQuery::default()
         };
         Ok((query, from, to))
     }

@@ -2,7 +2,7 @@
 //! event that is there already changes nothing, so a journal may be replayed any number of times.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use smallvec::SmallVec;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::domain::usage::Source;
 use crate::killpoint::{self, Killpoint};
 
 mod kinds;
+mod previous;
 
 use kinds::Kinds;
 
@@ -55,17 +56,6 @@ macro_rules! bind {
         insert.bind(event.first_token_ms);
     }};
 }
-
-/// Only calls with a secret that was rotated away are counted.
-static LOCK_SECRETS: Listing = Listing::locking(
-    "SELECT hash FROM key_secrets WHERE grace_until IS NOT NULL AND hash IN (",
-    ") ORDER BY hash",
-);
-static ADD_CALLS: Listing = Listing::new(
-    "UPDATE key_secrets SET calls = calls + d.column2 FROM (VALUES ",
-    2,
-    ") AS d WHERE hash = d.column1",
-);
 
 /// A call that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -267,7 +257,7 @@ impl Booker {
     ) -> Result<(), StoreError> {
         leases::spend(tx, rows, batch).await?;
         rollups::add(tx, rows, &self.names).await?;
-        count_secrets(tx, rows).await
+        previous::count(tx, rows).await
     }
 }
 
@@ -288,19 +278,4 @@ pub async fn is_booked(
 /// Books `batch` once, remembering nothing; see [`Booker::book`].
 pub async fn book(db: &Db, batch: Batch<'_>) -> Result<usize, StoreError> {
     Booker::new(db.clone()).book(batch).await
-}
-
-async fn count_secrets(tx: &mut Tx, rows: &[&Event<'_>]) -> Result<(), StoreError> {
-    let mut calls: BTreeMap<SecretHash, i64> = BTreeMap::new();
-    for hash in rows.iter().filter_map(|event| event.secret_hash) {
-        *calls.entry(hash).or_default() += 1;
-    }
-    let hashes: Vec<SecretHash> = calls.keys().copied().collect();
-    let previous: Vec<(SecretHash,)> = batch::read(tx, &LOCK_SECRETS, &hashes).await?;
-    let previous = previous.into_iter().map(|(hash,)| hash);
-    let counted: Vec<_> = previous.map(|hash| (hash, calls.get(&hash))).collect();
-    write_rows!(tx, ADD_CALLS, &counted, |add, (hash, calls)| {
-        add.bind(*hash).bind(calls.copied().unwrap_or_default())
-    });
-    Ok(())
 }

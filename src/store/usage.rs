@@ -9,7 +9,7 @@ use super::{Db, StoreError, rollups};
 use crate::domain::tenant::{KeyId, OrganisationId, ProjectId};
 use crate::domain::time::Timestamp;
 
-/// Writes whose keys `$query` means behind `$sql`, for either engine.
+/// Writes whose sums `$query` means behind `$sql`, for either engine.
 macro_rules! narrow {
     ($sql:expr, $organisation:expr, $query:expr) => {{
         let (sql, query) = (&mut $sql, $query);
@@ -22,15 +22,24 @@ macro_rules! narrow {
                 sql.push_bind(owner).push(")");
             }
         }
-        if !query.among.is_empty() {
-            sql.push(" AND key_id IN (");
-            let mut list = sql.separated(", ");
-            for key in &query.among {
-                list.push_bind(*key);
+        among!(sql, "key_id", &query.among);
+        among!(sql, "model", &query.models);
+        among!(sql, "project_id", &query.projects);
+    }};
+}
+
+/// Writes that `$column` is one of `$values`, if any are named.
+macro_rules! among {
+    ($sql:expr, $column:literal, $values:expr) => {
+        if !$values.is_empty() {
+            $sql.push(concat!(" AND ", $column, " IN ("));
+            let mut list = $sql.separated(", ");
+            for value in $values {
+                list.push_bind(value.to_owned());
             }
             list.push_unseparated(")");
         }
-    }};
+    };
 }
 
 mod bounded;
@@ -42,7 +51,7 @@ mod totals;
 pub use super::rollups::hour;
 pub use bounded::usage_at_most;
 pub use calls::{CallMark, CallRow, CallsQuery, calls, calls_page, for_each_call};
-pub use largest::largest_keys;
+pub use largest::largest;
 pub use totals::{Total, totals};
 
 use sums::Sums;
@@ -101,6 +110,10 @@ pub struct UsageQuery {
     pub of: Of,
     /// Only these keys', if any are named.
     pub among: Vec<KeyId>,
+    /// Only of these models, if any are named.
+    pub models: Vec<String>,
+    /// Only of these projects, if any are named.
+    pub projects: Vec<ProjectId>,
 }
 
 /// One sum; only the columns it is summed by name something.

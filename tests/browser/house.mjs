@@ -6,7 +6,7 @@ import AxeBuilder from "@axe-core/playwright";
 import { start } from "./server.mjs";
 
 export const PASSWORD = "correct horse battery staple";
-export const HOSTILE = ["<script>alert(1)</script>", "\"quoted\" & 'single' </title>", "مفتاح\u202eabc", "{{7*7}} ${7*7}", "=cmd|' /C calc'!A0"];
+export const HOSTILE = ["<script>alert(1)</script>", "\"quoted\" & 'single' </title>", "مفتاح abc", "{{7*7}} ${7*7}", "=cmd|' /C calc'!A0"];
 export const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 375, height: 812 } };
 export const LOOKS = Object.entries(SIZES).flatMap(([size, viewport]) => ["light", "dark"].map((theme) => ({ size, viewport, theme })));
 

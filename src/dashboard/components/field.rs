@@ -35,8 +35,8 @@ pub struct Field {
 pub enum Control {
     /// By a line of text, of this `type`.
     Line(&'static str),
-    /// By a whole number or nothing.
-    Number,
+    /// By a number or nothing, typed with this `inputmode`.
+    Number(&'static str),
     /// By several lines.
     Lines,
     /// By one of a list.

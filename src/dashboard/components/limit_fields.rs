@@ -22,7 +22,7 @@ pub struct LimitFields {
 
 impl Default for LimitFields {
     fn default() -> Self {
-        let number = |label, name| Field::new(label, name).by(Control::Number);
+        let number = |label, name| Field::new(label, name).by(Control::Number("numeric"));
         let period = |label, name| {
             Field::new(label, name)
                 .by(Control::Select(periods()))
@@ -32,7 +32,9 @@ impl Default for LimitFields {
         Self {
             quota: number("Token quota", "quota").unit("tokens"),
             quota_period: period("Quota period", "quota_period"),
-            budget: number("Budget", "budget").unit("USD"),
+            budget: number("Budget", "budget")
+                .by(Control::Number("decimal"))
+                .unit("USD"),
             budget_period: period("Budget period", "budget_period"),
             rates: [
                 number("Requests a minute", "requests_per_minute").unit("/ min"),

@@ -35,8 +35,8 @@ pub struct UsagePage {
     pub head: Head,
     /// The groups.
     pub rows: Vec<UsageRow>,
-    /// How many they are if there are more, which only the CSV has.
-    pub listed: Option<u16>,
+    /// Which they are if there are more, such as `100 largest keys`; only the CSV has all.
+    pub listed: Option<String>,
     /// The same as CSV.
     pub csv: String,
 }

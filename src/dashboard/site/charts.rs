@@ -9,10 +9,11 @@ use crate::dashboard::format::{compact, money, percent};
 use crate::domain::price::parse_nano_usd;
 use crate::domain::quota;
 use crate::domain::time::Timestamp;
-use crate::management::usage::{Totals, UsageReport, UsageView};
+use crate::management::usage::{Largest, Totals, UsageReport, UsageView};
+use crate::store::usage::Group;
 
-/// Groups that are drawn by themselves; the others are one.
-pub(super) const MOST: u16 = 6;
+/// Groups that are drawn by themselves, each in a colour of its own; the others are one, and grey.
+const MOST: u16 = 6;
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,15 @@ impl Measure {
             Self::Tokens => quota::Unit::Tokens,
             Self::Requests => quota::Unit::Requests,
             Self::Cost => quota::Unit::NanoUsd,
+        }
+    }
+
+    /// What a chart of it by `by` names.
+    pub(super) fn drawn(self, by: Group) -> Largest {
+        Largest {
+            by,
+            unit: self.counted(),
+            most: MOST,
         }
     }
 
@@ -205,4 +215,31 @@ fn begin(row: &UsageView) -> Option<Timestamp> {
     let day = row.day.as_deref();
     row.hour
         .or_else(|| Timestamp::parse(&format!("{}T00:00:00Z", day?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_and_the_others_have_a_colour_of_their_own() {
+        let tokens = include_str!("../assets/css/tokens.css");
+        let rules = include_str!("../assets/css/figures.css");
+        let colour = |at| {
+            let (_, rest) = tokens.split_once(&format!("--series-{at}: ")).unwrap();
+            rest.lines().next().unwrap()
+        };
+        let mut colours: Vec<_> = (0..=MOST).map(colour).collect();
+        colours.sort_unstable();
+        colours.dedup();
+        assert_eq!(colours.len(), usize::from(MOST) + 1);
+        for at in 0..MOST {
+            let swatch = format!("[data-series=\"{at}\"] {{ background: var(--series-{at}); }}");
+            assert!(rules.contains(&swatch), "{swatch}");
+        }
+        let others = format!("background: var(--series-{MOST}); }}");
+        assert_eq!(rules.matches(&others).count(), 1);
+        let drawn = include_str!("../assets/js/charts.js");
+        assert!(drawn.contains(&format!("Math.min(at, {MOST})")));
+    }
 }

@@ -111,7 +111,10 @@ fn quota(form: &Form, faults: &mut Faults) -> Option<TokenQuota> {
     let amount = digits(form.text("quota")?).parse::<i64>().ok();
     let amount = amount.filter(|amount| (0..=LARGEST_AMOUNT).contains(amount));
     if amount.is_none() {
-        faults.add("limits.quota", "a whole number of tokens, or nothing");
+        faults.add(
+            "limits.quota",
+            "a whole number of tokens such as 1,000,000, or nothing",
+        );
     }
     Some(TokenQuota {
         unit: TokenUnit::Tokens,
@@ -121,13 +124,13 @@ fn quota(form: &Form, faults: &mut Faults) -> Option<TokenQuota> {
 }
 
 fn budget(form: &Form, faults: &mut Faults) -> Option<MoneyBudget> {
-    let text = digits(form.text("budget")?.trim_start_matches('$'));
+    let text = digits(form.text("budget")?.trim_start_matches('$').trim_start());
     let amount = parse_nano_usd(&text).ok();
     let amount = amount.filter(|amount| *amount <= LARGEST_BUDGET);
     if amount.is_none() {
         faults.add(
             "limits.budget",
-            "an amount of US dollars such as 25.00, or nothing",
+            "US dollars with a point before the cents, such as 1,234.50, or nothing",
         );
     }
     Some(MoneyBudget {
@@ -136,11 +139,21 @@ fn budget(form: &Form, faults: &mut Faults) -> Option<MoneyBudget> {
     })
 }
 
-/// Without what people put between thousands.
+/// Without what people put between thousands. Where that stands anywhere else, as a decimal comma does,
+/// it stays, so that nothing takes it for a number.
 fn digits(text: &str) -> String {
-    text.chars()
-        .filter(|c| !matches!(c, ',' | '_' | ' ' | '\u{a0}'))
-        .collect()
+    let point = text.find('.').unwrap_or(text.len());
+    let (whole, decimals) = text.split_at(point);
+    let is_between = |c: &char| matches!(c, ',' | '_' | ' ' | '\u{a0}' | '\u{202f}');
+    let Some(between) = whole.chars().find(is_between) else {
+        return text.to_owned();
+    };
+    let mut groups = whole.split(between);
+    let is_begun = groups.next().is_some_and(|first| first.len() <= 3);
+    if is_begun && !whole.starts_with(between) && groups.all(|group| group.len() == 3) {
+        return whole.replace(between, "") + decimals;
+    }
+    text.to_owned()
 }
 
 fn period(form: &Form, field: &str) -> Period {
@@ -179,4 +192,34 @@ fn rates(limits: &Limits) -> [Option<u32>; 4] {
         limits.requests_per_day,
         limits.concurrency,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_stand_between_thousands_only() {
+        for (typed, read) in [
+            ("25.50", "25.50"),
+            ("1,234,567.89", "1234567.89"),
+            ("1 234", "1234"),
+            ("12_345", "12345"),
+            ("1\u{a0}234\u{202f}567", "1\u{a0}234\u{202f}567"),
+            ("999,000", "999000"),
+            ("25,50", "25,50"),
+            ("1,5", "1,5"),
+            ("1.234,50", "1.234,50"),
+            ("1 234,50", "1 234,50"),
+            ("1234,567", "1234,567"),
+            (",567", ",567"),
+            ("1,234,", "1,234,"),
+            ("1,,234", "1,,234"),
+            ("1.5,000", "1.5,000"),
+        ] {
+            assert_eq!(digits(typed), read, "{typed:?}");
+            let is_number = parse_nano_usd(read).is_ok();
+            assert_eq!(is_number, !read.contains([',', ' ', '\u{a0}']), "{typed:?}");
+        }
+    }
 }

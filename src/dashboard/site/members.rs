@@ -111,8 +111,9 @@ fn removing(visitor: &Visitor, access: &Access, member: Member) -> ConfirmPage {
 async fn remove(visitor: Visitor, Ids((org, user)): Ids<(Uuid, Uuid)>, form: Form) -> Answer {
     let access = visitor.enter(org, Role::Admin)?;
     let member = member(&visitor, &access, user).await?;
-    if form.get("confirm") != Some(member.email.as_str()) {
-        return again(&removing(&visitor, &access, member));
+    let question = removing(&visitor, &access, member);
+    if !question.dialog.is_confirmed(form.get("confirm")) {
+        return again(&question);
     }
     visitor
         .management

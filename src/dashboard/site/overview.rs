@@ -38,25 +38,18 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     let now = management.clock.now();
     let span = Span::of(query, now, "7d");
     let by_key = query.get("by") == Some("key");
-    let search = |by: &[Group]| UsageSearch {
+    let search = || UsageSearch {
         from: Some(span.from),
         to: Some(span.to),
-        by: by.to_vec(),
+        by: vec![span.group()],
         ..UsageSearch::default()
     };
-    let by_model = search(&[span.group(), Group::Model]);
-    let report = management.usage(&access, by_model).await?;
-    let of_keys = if by_key {
-        let (search, unit) = (search(&[span.group()]), Measure::Tokens.counted());
-        let most = charts::MOST;
-        Some(
-            management
-                .largest_keys_over_time(&access, search, unit, most)
-                .await?,
-        )
-    } else {
-        None
-    };
+    let group = if by_key { Group::Key } else { Group::Model };
+    let report = management.usage(&access, search()).await?;
+    let drawn = Measure::Tokens.drawn(group);
+    let drawn = management
+        .largest_over_time(&access, search(), drawn)
+        .await?;
     let near = management.keys_near_quota(&access, SHOWN).await?;
     let refusals = management.latest_refusals(&access, SHOWN).await?;
     let path = paths::overview(org);
@@ -68,7 +61,7 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         ranges: span.chips(&path, &kept),
         stats: charts::stats(&report, &span),
         groupings: groupings(&path, &Span::pairs(query), by_key),
-        chart: chart(of_keys.as_ref().unwrap_or(&report.data), &span, by_key),
+        chart: chart(&drawn, &span, by_key),
         near: near
             .into_iter()
             .filter_map(|key| near_row(&access, key, now))

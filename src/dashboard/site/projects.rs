@@ -152,8 +152,9 @@ async fn ask_delete(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>) -> Answ
 async fn delete(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>, form: Form) -> Answer {
     let access = visitor.enter(org, Role::Admin)?;
     let project = visitor.management.project(&access, id).await?;
-    if form.get("confirm") != Some(project.name.as_str()) {
-        return again(&question(&visitor, &access, &project));
+    let question = question(&visitor, &access, &project);
+    if !question.dialog.is_confirmed(form.get("confirm")) {
+        return again(&question);
     }
     visitor.management.delete_project(&access, id, None).await?;
     Ok(done(&access, "deleted"))

@@ -177,8 +177,9 @@ fn deleting(visitor: &Visitor, access: &Access, token: Token) -> ConfirmPage {
 async fn delete(visitor: Visitor, Ids((org, id)): Ids<(Uuid, Uuid)>, form: Form) -> Answer {
     let access = visitor.enter(org, Role::Admin)?;
     let token = token(&visitor, &access, id).await?;
-    if form.get("confirm") != Some(token.name.as_str()) {
-        return again(&deleting(&visitor, &access, token));
+    let question = deleting(&visitor, &access, token);
+    if !question.dialog.is_confirmed(form.get("confirm")) {
+        return again(&question);
     }
     visitor.management.revoke_token(&access, id).await?;
     let path = paths::tokens(access.organisation());

@@ -1,7 +1,5 @@
 //! Usage of an organisation in any grouping. The same as CSV is the management API's.
 
-use std::cmp::Reverse;
-
 use axum::Router;
 use axum::routing::get;
 use uuid::Uuid;
@@ -19,7 +17,7 @@ use crate::dashboard::pages::UsagePage;
 use crate::dashboard::paths;
 use crate::domain::role::Role;
 use crate::domain::tenant::KeyId;
-use crate::management::usage::{UsageSearch, UsageView};
+use crate::management::usage::{Largest, UsageSearch, UsageView};
 use crate::management::{Access, Problem};
 use crate::store::projects::Project;
 use crate::store::usage::Group;
@@ -29,7 +27,7 @@ mod table;
 /// Keys that are drawn beside each other.
 const COMPARED: usize = 6;
 
-/// Keys that the table lists; all of them are in the CSV.
+/// Rows of the table, but for days; all of them are in the CSV.
 const LISTED: u16 = 100;
 
 /// What of an address says the span of time.
@@ -107,7 +105,7 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     let name = |row: &UsageView| name(row, asked.group, &projects);
     let drawn = drawn(&visitor, &access, &asked).await?;
     let mut sums = sums(&visitor, &access, &asked).await?;
-    let are_all = asked.group != Group::Key || sums.len() <= usize::from(LISTED);
+    let are_all = asked.group == Group::Day || sums.len() <= usize::from(LISTED);
     if !are_all {
         sums.truncate(usize::from(LISTED));
     }
@@ -137,33 +135,30 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
             .iter()
             .map(|view| table::row(org, view, name(view).unwrap_or_default(), &asked))
             .collect(),
-        listed: (!are_all).then_some(LISTED),
+        listed: (!are_all).then(|| format!("{LISTED} largest {}s", asked.by)),
         csv: csv(org, &asked),
     })
 }
 
-/// What the table shows: days in their order, of all else the most first; of keys one more than are
-/// listed, if there is one.
+/// What the table shows: days in their order, of all else the most first, and one more than are listed,
+/// if there is one.
 async fn sums(
     visitor: &Visitor,
     access: &Access,
     asked: &Asked,
 ) -> Result<Vec<UsageView>, Problem> {
     let (management, search) = (&visitor.management, asked.search(&[asked.group]));
-    if asked.group == Group::Key {
-        let unit = asked.measure.counted();
-        return management
-            .largest_keys(access, search, unit, LISTED + 1)
-            .await;
+    if asked.group == Group::Day {
+        return Ok(management.usage(access, search).await?.data);
     }
-    let mut rows = management.usage(access, search).await?.data;
-    if asked.group != Group::Day {
-        rows.sort_by_key(|row| Reverse(asked.measure.value(&row.numbers)));
-    }
-    Ok(rows)
+    let listed = Largest {
+        most: LISTED + 1,
+        ..asked.measure.drawn(asked.group)
+    };
+    management.largest(access, search, listed).await
 }
 
-/// What the chart shows: the compared keys, the largest keys and all others together, or all groups.
+/// What the chart shows: the compared keys, all days, or the largest groups and all others together.
 async fn drawn(
     visitor: &Visitor,
     access: &Access,
@@ -171,33 +166,31 @@ async fn drawn(
 ) -> Result<Vec<UsageView>, Problem> {
     let (management, time) = (&visitor.management, asked.span.group());
     let search = match asked.group {
-        Group::Key if asked.compared.is_empty() => {
-            let (search, unit) = (asked.search(&[time]), asked.measure.counted());
-            let most = charts::MOST;
-            return management
-                .largest_keys_over_time(access, search, unit, most)
-                .await;
-        }
-        Group::Key => UsageSearch {
+        Group::Day => asked.search(&[time]),
+        _ if !asked.compared.is_empty() => UsageSearch {
             among: asked.among(),
             ..asked.search(&[time, Group::Key])
         },
-        Group::Day => asked.search(&[time]),
-        group => asked.search(&[time, group]),
+        group => {
+            let (search, drawn) = (asked.search(&[time]), asked.measure.drawn(group));
+            return management.largest_over_time(access, search, drawn).await;
+        }
     };
     Ok(management.usage(access, search).await?.data)
 }
 
-/// None for what is of all other keys.
+/// None for what is of all other groups.
 fn name(row: &UsageView, group: Group, projects: &[Project]) -> Option<String> {
-    let project = || {
-        let mut projects = projects.iter();
-        let found = projects.find(|project| Some(project.id) == row.project_id);
-        found.map(|project| project.name.clone())
+    let project = |id| {
+        let found = projects.iter().find(|project| project.id == id);
+        found.map_or_else(
+            || "Deleted project".to_owned(),
+            |project| project.name.clone(),
+        )
     };
     match group {
         Group::Key => charts::key_name(row),
-        Group::Project => Some(project().unwrap_or_else(|| "Deleted project".to_owned())),
+        Group::Project => row.project_id.map(project),
         Group::Model => row.model.clone(),
         Group::Day | Group::Hour => Some("All".to_owned()),
     }

@@ -1,43 +1,50 @@
-//! Usage by key where there are many keys: the largest by themselves, all others together.
+//! Usage where there are many keys, models or projects: the largest by themselves, all others together.
 
 use super::{UsageSearch, UsageView};
 use crate::domain::quota::Unit;
+use crate::domain::tenant::OrganisationId;
 use crate::management::{Access, Management, Problem};
-use crate::store::usage::{self, Group};
+use crate::store::usage::{self, Group, UsageQuery, UsageRow};
+
+/// What stands by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Largest {
+    /// Keys, models or projects.
+    pub by: Group,
+    /// They used most in this.
+    pub unit: Unit,
+    /// At most so many of them.
+    pub most: u16,
+}
 
 impl Management {
-    /// The keys that used most in `unit`, at most `most`, the largest first.
-    pub async fn largest_keys(
+    /// The sums of the largest, whatever `search` sums by, the largest first.
+    pub async fn largest(
         &self,
         access: &Access,
         search: UsageSearch,
-        unit: Unit,
-        most: u16,
+        which: Largest,
     ) -> Result<Vec<UsageView>, Problem> {
         let (query, ..) = self.usage_query(access, search).await?;
-        let organisation = access.organisation();
-        let rows = usage::largest_keys(&self.db, organisation, &query, unit, most).await?;
+        let rows = self.find(access.organisation(), &query, which).await?;
         Ok(rows.into_iter().map(UsageView::from).collect())
     }
 
-    /// What those keys used, by the span of time that `search` sums by, and what all others used
-    /// together, which is of no key.
-    pub async fn largest_keys_over_time(
+    /// What the largest used, by the span of time that `search` sums by, and what all others used
+    /// together, which is of none.
+    pub async fn largest_over_time(
         &self,
         access: &Access,
         search: UsageSearch,
-        unit: Unit,
-        most: u16,
+        which: Largest,
     ) -> Result<Vec<UsageView>, Problem> {
         let (query, ..) = self.usage_query(access, search).await?;
         let (db, organisation) = (&self.db, access.organisation());
-        let largest = usage::largest_keys(db, organisation, &query, unit, most).await?;
+        let largest = self.find(organisation, &query, which).await?;
         if largest.is_empty() {
             return Ok(Vec::new());
         }
-        let mut of_these = query.clone();
-        of_these.by.push(Group::Key);
-        of_these.among = largest.iter().filter_map(|row| row.key_id).collect();
+        let of_these = among(&query, &largest, which.by);
         let mut rows = usage::usage(db, organisation, of_these).await?;
         // Read after its parts, so that it is no less than they are.
         let mut others = usage::usage(db, organisation, query).await?;
@@ -50,4 +57,32 @@ impl Management {
         rows.extend(others);
         Ok(rows.into_iter().map(UsageView::from).collect())
     }
+
+    async fn find(
+        &self,
+        organisation: OrganisationId,
+        query: &UsageQuery,
+        which: Largest,
+    ) -> Result<Vec<UsageRow>, Problem> {
+        let query = UsageQuery {
+            by: vec![which.by],
+            ..query.clone()
+        };
+        let rows = usage::largest(&self.db, organisation, &query, which.unit, which.most);
+        Ok(rows.await?)
+    }
+}
+
+/// `query` summed by these too, and of nothing else.
+fn among(query: &UsageQuery, largest: &[UsageRow], by: Group) -> UsageQuery {
+    let mut query = query.clone();
+    query.by.push(by);
+    let rows = largest.iter();
+    match by {
+        Group::Key => query.among = rows.filter_map(|row| row.key_id).collect(),
+        Group::Model => query.models = rows.filter_map(|row| row.model.clone()).collect(),
+        Group::Project => query.projects = rows.filter_map(|row| row.project_id).collect(),
+        Group::Day | Group::Hour => {}
+    }
+    query
 }

@@ -56,8 +56,6 @@ async fn a_key_lives_from_its_creation_to_its_deletion() {
     let admin = app.person(Role::Admin).await;
     let (key, secret) = make(&app, &admin, r#"{"name":"Production"}"#).await;
     assert_eq!(app.client.chat(&secret).await.status, 200);
-    // Before the rotation, which counts what is booked after it.
-    app.booked(1).await;
 
     let change = r#"{"name":"Prod","models":["m","gpt-*"],"limits":{"concurrency":9}}"#;
     let changed = app.ask(&admin, Method::PATCH, &key, change).await;
@@ -102,6 +100,61 @@ async fn a_key_lives_from_its_creation_to_its_deletion() {
     app.look(&admin, &key)
         .await
         .assert_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_rotation_at_once_after_calls_counts_none_of_them() {
+    let app = TestApp::start().await;
+    let admin = app.person(Role::Admin).await;
+    let (key, secret) = make(&app, &admin, r#"{"name":"busy"}"#).await;
+    for _ in 0..5 {
+        assert_eq!(app.client.chat(&secret).await.status, 200);
+    }
+    let rotate = format!("{key}/rotate");
+    app.ask(&admin, Method::POST, &rotate, r#"{"grace_seconds":3600}"#)
+        .await
+        .assert_json(200);
+    app.booked(5).await;
+    let shown = app.look(&admin, &key).await.assert_json(200);
+    assert_eq!(shown["previous_secret"]["calls_since_rotation"], 0);
+    let found = format!("{}?finding=grace_in_use", path(&app));
+    let found = app.look(&admin, &found).await.assert_json(200);
+    assert_eq!(found["data"], json!([]));
+}
+
+#[tokio::test]
+async fn names_can_be_seen_and_typed() {
+    let app = TestApp::start().await;
+    let admin = app.person(Role::Admin).await;
+    let send = async |name: &str| {
+        let body = json!({ "name": name }).to_string();
+        app.ask(&admin, Method::POST, &path(&app), &body).await
+    };
+    for odd in [
+        "\u{200b}",
+        "a\u{200b}b",
+        "\u{202e}evil",
+        "\u{2066}a\u{2069}",
+        "\u{feff}a",
+        "\u{2800}",
+        "\u{200d}",
+        "a\tb",
+    ] {
+        assert_eq!(faulty(&send(odd).await), ["name"], "{odd:?}");
+    }
+    for (typed, kept) in [
+        (" a \u{a0}\u{3000} b ", "a b"),
+        ("Größe 東京 مفتاح", "Größe 東京 مفتاح"),
+        // Joiners are letters' business: Persian and families need them.
+        ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+        (
+            "👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}",
+            "👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}",
+        ),
+    ] {
+        let made = send(typed).await.assert_json(201);
+        assert_eq!(made["key"]["name"], kept);
+    }
 }
 
 #[tokio::test]

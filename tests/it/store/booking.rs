@@ -24,6 +24,7 @@ on_both_engines!(
     a_bad_event_books_nothing_of_its_batch,
     what_clients_chose_cannot_stop_booking,
     calls_with_a_previous_secret_are_counted,
+    calls_from_before_the_rotation_are_not_counted_however_late_they_are_booked,
     a_full_batch_is_booked_whole,
     concurrent_bookings_and_edits_do_not_wait_for_each_other,
     an_abandoned_booking_leaves_nothing_behind,
@@ -136,6 +137,30 @@ async fn calls_with_a_previous_secret_are_counted(test: TestDb) {
         .unwrap();
     let key = keys::find(&test.db, key.id).await.unwrap().unwrap();
     assert_eq!(key.previous.unwrap().calls, 2);
+}
+
+async fn calls_from_before_the_rotation_are_not_counted_however_late_they_are_booked(test: TestDb) {
+    let acme = organisation(&test.db, "Acme").await;
+    let key = key(&test.db, &acme, 1).await;
+    let (second, minute) = (Duration::from_secs(1), Duration::from_mins(1));
+    let began = |at| Event {
+        at,
+        secret_hash: Some(secret(1)),
+        ..event(&key)
+    };
+    let (rotated, grace) = (now().plus(second), now().plus(minute));
+    keys::rotate(&test.db, key.id, &secret(2), "sk-2", grace, rotated)
+        .await
+        .unwrap();
+    let calls = async |events: &[Event<'_>]| {
+        events::book(&test.db, Batch::of(events)).await.unwrap();
+        let key = keys::find(&test.db, key.id).await.unwrap().unwrap();
+        key.previous.unwrap().calls
+    };
+    let before = [began(now()), began(now())];
+    assert_eq!(calls(&before).await, 0);
+    let both = [began(now()), began(rotated), began(rotated.plus(second))];
+    assert_eq!(calls(&both).await, 2);
 }
 
 async fn a_full_batch_is_booked_whole(test: TestDb) {

@@ -177,10 +177,11 @@ async fn the_largest_keys_come_first_and_no_more_than_are_wanted(test: TestDb) {
     let largest = async |unit, of, most| {
         let query = UsageQuery {
             from: Some(at("2026-11-17T23:00:00Z")),
+            by: vec![Group::Key],
             of,
             ..UsageQuery::default()
         };
-        let found = usage::largest_keys(&test.db, one.organisation_id, &query, unit, most);
+        let found = usage::largest(&test.db, one.organisation_id, &query, unit, most);
         let found = found.await.unwrap().into_iter();
         let found = found.map(|row| (row.key_id == Some(one.id), row.requests, row.total_tokens));
         found.collect::<Vec<_>>()

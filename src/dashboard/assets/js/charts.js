@@ -31,7 +31,7 @@
   };
 
   const datasets = (series, isStacked) => series.map(({ name, values }, at) => {
-    const own = colour(`--series-${Math.min(at, 5)}`);
+    const own = colour(`--series-${Math.min(at, 6)}`);
     const shape = isStacked
       ? { borderRadius: 2, maxBarThickness: 36, categoryPercentage: 0.8, barPercentage: 0.95 }
       : { borderColor: own, borderWidth: 2, pointRadius: 0, pointHoverRadius: 4, cubicInterpolationMode: "monotone" };

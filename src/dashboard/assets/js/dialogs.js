@@ -7,7 +7,8 @@
   };
   const arm = (within) => {
     for (const field of within.querySelectorAll("[data-typed]")) {
-      field.form.querySelector("button:not([type=button])").disabled = field.value !== field.dataset.typed;
+      const typed = field.value.trim().replace(/\s+/g, " ");
+      field.form.querySelector("button:not([type=button])").disabled = typed !== field.dataset.typed;
     }
   };
 

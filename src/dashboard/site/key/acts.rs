@@ -8,7 +8,7 @@ use super::Found;
 use crate::api::ids::Ids;
 use crate::dashboard::frame::Section;
 use crate::dashboard::paths;
-use crate::dashboard::site::answer::{Answer, again, see_other, show};
+use crate::dashboard::site::answer::{Answer, again, meanwhile, see_other, show};
 use crate::dashboard::site::form::Form;
 use crate::dashboard::site::visitor::Visitor;
 use crate::dashboard::site::{query, secret};
@@ -57,7 +57,12 @@ pub(super) async fn rotate(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>, form: 
     let management = &found.visitor.management;
     let rotated = management
         .rotate_key(&found.access, ids.1, grace, version)
-        .await?;
+        .await;
+    let rotated = match rotated {
+        Ok(rotated) => rotated,
+        Err(Problem::VersionConflict) => return changed_meanwhile(found, &form).await,
+        Err(problem) => return Err(problem),
+    };
     let frame = found
         .visitor
         .frame("New secret", Section::Keys, &found.access);
@@ -71,6 +76,13 @@ pub(super) async fn rotate(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>, form: 
     secret::of_key(management, frame, &rotated.key, plain.expose(), until, next)
 }
 
+/// The question again, about the key as it is now.
+async fn changed_meanwhile(found: Found, form: &Form) -> Answer {
+    let ids = (found.access.organisation().0, found.key.id.0);
+    let found = Found::of(found.visitor, ids, Role::Member).await?;
+    meanwhile(&found.ask(found.rotating_anew(form.text("grace"))))
+}
+
 pub(super) async fn ask_delete(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> Answer {
     let found = Found::of(visitor, ids, Role::Member).await?;
     show(&found.ask(found.deleting()))
@@ -78,8 +90,9 @@ pub(super) async fn ask_delete(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) ->
 
 pub(super) async fn delete(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>, form: Form) -> Answer {
     let found = Found::of(visitor, ids, Role::Member).await?;
-    if form.get("confirm") != Some(found.key.name.as_str()) {
-        return again(&found.ask(found.deleting()));
+    let question = found.deleting();
+    if !question.is_confirmed(form.get("confirm")) {
+        return again(&found.ask(question));
     }
     let management = &found.visitor.management;
     management.delete_key(&found.access, ids.1, None).await?;

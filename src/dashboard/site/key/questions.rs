@@ -37,6 +37,20 @@ impl Found {
         }
     }
 
+    /// The same question where the key is no longer what it was when `grace` was chosen. Whoever sent the
+    /// form twice is told so by the secret.
+    pub(super) fn rotating_anew(&self, grace: Option<&str>) -> Dialog {
+        let mut dialog = self.rotating();
+        dialog.text = format!(
+            "This key was changed or rotated since you were asked, so nothing was done. Its secret is {} now. Rotate it only if that one is to go, too.",
+            self.key.display
+        );
+        if let (Some(field), Some(grace)) = (dialog.fields.first_mut(), grace) {
+            grace.clone_into(&mut field.value);
+        }
+        dialog
+    }
+
     pub(super) fn deleting(&self) -> Dialog {
         Dialog {
             text: "All its secrets stop within a second, for good. Its usage stays in the reports."

@@ -25,10 +25,13 @@ pub(super) async fn usage_tab(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> 
         key: Some(ids.1),
         from: Some(span.from),
         to: Some(span.to),
-        by: vec![span.group(), Group::Model],
+        by: vec![span.group()],
         ..UsageSearch::default()
     };
-    let report = visitor.management.usage(&found.access, search).await?;
+    let (management, access) = (&visitor.management, &found.access);
+    let report = management.usage(access, search.clone()).await?;
+    let drawn = measure.drawn(Group::Model);
+    let drawn = management.largest_over_time(access, search, drawn).await?;
     let path = paths::key(ids.0, ids.1);
     let kept: Vec<_> = query
         .get("measure")
@@ -42,14 +45,7 @@ pub(super) async fn usage_tab(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>) -> 
         days: span.days(),
         stats: charts::stats(&report, &span),
         measures: measure.chips(&path, &Span::pairs(query)),
-        chart: charts::chart(
-            &report.data,
-            &span,
-            measure,
-            title,
-            ChartKind::Stacked,
-            name,
-        ),
+        chart: charts::chart(&drawn, &span, measure, title, ChartKind::Stacked, name),
         sources: sources(&report.totals),
     };
     let mut page = found.page(KeyTab::Usage(tab)).await?;

@@ -33,14 +33,15 @@ pub(super) async fn bulk(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> A
     if ids.is_empty() {
         return Ok(see_other(&query::address(&back, [("done", "none")])));
     }
+    let question = question(&visitor, &access, &ids);
     let action = match form.get("action") {
         _ if is_sure => BulkAction::Delete,
         Some("disable") => BulkAction::Disable,
-        Some("delete") => return show(&question(&visitor, &access, &ids)),
+        Some("delete") => return show(&question),
         _ => return Err(Problem::NotFound),
     };
-    if is_sure && form.text("confirm") != Some(many(&ids).as_str()) {
-        return again(&question(&visitor, &access, &ids));
+    if is_sure && !question.dialog.is_confirmed(form.get("confirm")) {
+        return again(&question);
     }
     visitor
         .management

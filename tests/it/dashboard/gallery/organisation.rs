@@ -60,6 +60,8 @@ fn overview(is_empty: bool) -> OverviewPage {
                 "gpt-4o-mini",
                 "claude-sonnet-4-5",
                 "text-embedding-3-large",
+                "o3-mini",
+                "gpt-4.1-nano",
                 "Others",
             ],
         ),
@@ -134,7 +136,7 @@ fn usage() -> UsagePage {
             )
             .map(row)
             .collect(),
-        listed: Some(100),
+        listed: Some("100 largest keys".into()),
         csv: format!("/api/v1/orgs/{org}/usage.csv"),
     }
 }

@@ -60,6 +60,42 @@ async fn a_form_with_mistakes_names_each_and_keeps_what_was_typed() {
 }
 
 #[tokio::test]
+async fn a_decimal_comma_is_a_mistake_and_no_hundredfold_limit() {
+    let app = TestApp::start().await;
+    let person = app.person(Role::Owner).await;
+    let new = format!("/orgs/{}/keys/new", app.organisation.id);
+    let form = app.page(&person, &new).await;
+    let page = form.assert_page(200);
+    assert!(between(page, "id=\"field-budget\"", ">").contains("inputmode=\"decimal\""));
+    assert!(between(page, "id=\"field-quota\"", ">").contains("inputmode=\"numeric\""));
+    let filled = [
+        ("name", "kept"),
+        ("quota", "1,5"),
+        ("budget", "25,50"),
+        ("requests_per_minute", "1,0"),
+    ];
+    let refused = app.submit(&person, &new, &filled).await;
+    let page = refused.assert_page(422);
+    for field in ["quota", "budget", "requests_per_minute"] {
+        assert!(page.contains(&format!("error-{field}")), "{field}");
+    }
+    assert!(between(page, "id=\"error-budget\"", "</p>").contains("such as 1,234.50"));
+
+    let filled = [
+        ("name", "large"),
+        ("quota", "1,234,567"),
+        ("budget", "1,234.50"),
+        ("model_access", "all"),
+    ];
+    app.submit(&person, &new, &filled).await.assert_page(200);
+    let keys = format!("/orgs/{}/keys", app.organisation.id);
+    let keys = app.look(&person, &keys).await.assert_json(200);
+    let limits = &keys["data"][0]["limits"];
+    assert_eq!(limits["quota"]["amount"], 1_234_567);
+    assert_eq!(limits["budget"]["amount_usd"], "1234.50");
+}
+
+#[tokio::test]
 async fn a_key_is_disabled_enabled_rotated_and_deleted_by_forms() {
     let app = TestApp::start().await;
     let person = app.person(Role::Owner).await;

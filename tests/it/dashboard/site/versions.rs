@@ -138,3 +138,31 @@ async fn a_name_of_an_organisation_that_someone_else_changed_is_not_overwritten(
     let path = format!("/orgs/{}/settings", app.organisation.id);
     two_save(&app, &owner, &path).await;
 }
+
+#[tokio::test]
+async fn a_rotation_of_what_someone_else_changed_is_asked_for_anew() {
+    let app = TestApp::start().await;
+    let person = app.person(Role::Admin).await;
+    let key = app.key().await;
+    let path = format!("/orgs/{}/keys/{}", app.organisation.id, key.id);
+    let form = app.page(&person, &format!("{path}/rotate")).await;
+    let version = between(form.assert_page(200), "rotate?version=", "\"").to_owned();
+    let rotate = async |version: &str| {
+        let path = format!("{path}/rotate?version={version}");
+        app.submit(&person, &path, &[("grace", "3600")]).await
+    };
+    let first = rotate(&version).await;
+    let secret = between(first.assert_page(200), "readonly value=\"", "\"").to_owned();
+
+    // What was chosen comes back, and the secret that would go.
+    let second = rotate(&version).await;
+    let again = second.assert_page(412);
+    let last = &secret[secret.len() - 4..];
+    for part in ["changed or rotated", "value=\"3600\" selected", last] {
+        assert!(again.contains(part), "{part}\n{again}");
+    }
+    assert!(!again.contains(&secret));
+    let shown = between(again, "rotate?version=", "\"").to_owned();
+    assert_ne!(shown, version);
+    rotate(&shown).await.assert_page(200);
+}
