@@ -1,5 +1,6 @@
 //! `tollgate serve` as a supervisor runs it: ready, told to end, and never twice on one database.
 
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -120,6 +121,41 @@ async fn a_second_signal_ends_streams_at_once_and_books_them() {
     let calls = tollgate.calls();
     assert_eq!(calls.as_array().unwrap().len(), 1);
     assert_eq!(calls[0]["source"], "estimated");
+}
+
+/// An address of this machine that nobody has, to be waited for.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Waits until somebody listens there.
+fn until_open(address: SocketAddr) {
+    let began = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(20), "nobody listens");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_nobody_reads_keeps_no_server_from_ending() {
+    let tollgate = Installation::new();
+    let secret = tollgate.secret();
+    let provider = Provider::honest().await;
+    tollgate.configure(&provider, "");
+    let address = free_address();
+    let mut server = tollgate.server();
+    server.env("RUST_LOG", "debug");
+    let mut running = Running::unread(server.env("PORT", address.port().to_string()));
+    until_open(address);
+    let client = Client::new(address);
+    // Half a kilobyte each: a pipe takes 64.
+    for _ in 0..300 {
+        assert_eq!(client.chat(&secret).await.status, 200);
+    }
+    running.signal("TERM");
+    assert_ended_well(&mut running);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -36,12 +36,11 @@ pub struct Running {
 
 impl Running {
     pub fn start(command: &mut Command) -> Self {
-        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap();
+        let mut running = Self::unread(command);
         let (sender, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let said = Arc::<Mutex<String>>::default();
-        let log = Arc::clone(&said);
+        let stdout = BufReader::new(running.child.stdout.take().unwrap());
+        running.lines = lines;
+        let log = Arc::clone(&running.said);
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 let mut log = log.lock().unwrap();
@@ -51,6 +50,14 @@ impl Running {
                 let _ = sender.send(line);
             }
         });
+        running
+    }
+
+    /// One whose stdout is a pipe that nobody reads.
+    pub fn unread(command: &mut Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = piped.spawn().unwrap();
+        let ((_, lines), said) = (channel(), Arc::default());
         Self { child, lines, said }
     }
 
