@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::set_up;
 use crate::app::App;
@@ -29,29 +29,30 @@ pub async fn serve(
         tracing::warn!("{warning}");
     }
     let mut signals = listen()?;
+    let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let listener = bind(&config).await?;
     let app = tokio::select! {
         app = App::build(&config, Clock::default()) => app?,
         // Nothing was begun that has to end.
         () = signals.next() => return Ok(()),
     };
-    let (catalog, management) = (app.catalog(), app.management());
+    let (catalog, metrics) = (app.catalog(), app.metrics());
+    let management = app.management();
     tokio::select! {
         ended = run(&config, app, listener, signals) => ended,
         never = set_up::offer(&management) => match never {},
-        Err(failed) = obey_reloads(&catalog, reload) => {
-            Err(failed).context("cannot wait for SIGHUP")
-        }
+        never = obey_reloads(hangup, &catalog, &metrics, reload) => match never {},
     }
 }
 
-/// At each SIGHUP takes the providers and models that the configuration has now. One with a mistake
+/// At each `hangup` takes the providers and models that the configuration has now. One with a mistake
 /// changes nothing; what else it says takes effect at the next start.
 async fn obey_reloads(
+    mut hangup: Signal,
     catalog: &Catalog,
+    metrics: &Metrics,
     reload: impl Fn() -> Result<Config, ConfigError>,
-) -> std::io::Result<Infallible> {
-    let mut hangup = signal(SignalKind::hangup())?;
+) -> Infallible {
     loop {
         hangup.recv().await;
         let read = reload().map_err(anyhow::Error::from);
@@ -59,6 +60,7 @@ async fn obey_reloads(
             catalog.replace(&config)?;
             Ok(config.warnings)
         });
+        metrics.reloads.note(taken.is_ok());
         match taken {
             Ok(warnings) => {
                 for warning in warnings {

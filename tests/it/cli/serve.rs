@@ -124,13 +124,13 @@ async fn a_second_signal_ends_streams_at_once_and_books_them() {
 }
 
 /// An address of this machine that nobody has, to be waited for.
-fn free_address() -> SocketAddr {
+pub(super) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
 
 /// Waits until somebody listens there.
-fn until_open(address: SocketAddr) {
+pub(super) fn until_open(address: SocketAddr) {
     let began = Instant::now();
     while TcpStream::connect(address).is_err() {
         assert!(began.elapsed() < Duration::from_secs(20), "nobody listens");
@@ -198,10 +198,7 @@ async fn metrics_are_read_on_their_own_listener_and_name_no_tenant() {
     let secret = tollgate.secret();
     let provider = Provider::honest().await;
     let running = tollgate.serve(&provider, "metrics_listen = \"127.0.0.1:0\"");
-    let [gateway, metrics] = [(); 2].map(|()| {
-        let line: Value = serde_json::from_str(&running.says("address")).unwrap();
-        Client::new(line["address"].as_str().unwrap().parse().unwrap())
-    });
+    let [gateway, metrics] = [(); 2].map(|()| running.client());
 
     assert_eq!(gateway.chat(&secret).await.status, 200);
     assert_eq!(gateway.get("/metrics", &secret).await.status, 404);

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::client::Client;
+
 /// How long a wait may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -95,6 +97,12 @@ impl Running {
         let line = self.says("listening");
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         line["address"].as_str().unwrap().to_owned()
+    }
+
+    /// A client of the next address that it says it listens on.
+    pub fn client(&self) -> Client {
+        let line: serde_json::Value = serde_json::from_str(&self.says("address")).unwrap();
+        Client::new(line["address"].as_str().unwrap().parse().unwrap())
     }
 
     pub fn signal(&self, name: &str) {
