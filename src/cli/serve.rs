@@ -37,10 +37,10 @@ pub async fn serve(
         () = signals.next() => return Ok(()),
     };
     let (catalog, metrics) = (app.catalog(), app.metrics());
-    let management = app.management();
+    let (management, lifecycle) = (app.management(), app.lifecycle());
     tokio::select! {
         ended = run(&config, app, listener, signals) => ended,
-        never = set_up::offer(&management) => match never {},
+        never = set_up::offer(&management, &lifecycle) => match never {},
         never = obey_reloads(hangup, &catalog, &metrics, reload) => match never {},
     }
 }
