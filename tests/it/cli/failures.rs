@@ -15,6 +15,10 @@ fn wrong_usage_ends_with_2() {
         (&["key", "create", "--org", "A"], "--name"),
         (&["key", "list"], "--org"),
         (&["key", "rotate", "x"], "ID"),
+        (
+            &["key", "update", "Production"],
+            "`tollgate key list --org ORG`",
+        ),
         (&["org", "list", "--output", "yaml"], "json"),
         (&["org", "create", "A", "--rpm", "x"], "--rpm"),
         (&["usage", "--org", "A", "--by", "day,hour,key"], "--by"),
