@@ -9,14 +9,17 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::session::unusable;
 use super::set_up;
 use crate::app::App;
 use crate::config::{Config, ConfigError};
 use crate::domain::time::Clock;
+use crate::ledger::RecoverError;
 use crate::lifecycle::Signals;
 use crate::metrics::{self, Metrics};
 use crate::providers::Catalog;
 use crate::server::{descriptors, memory};
+use crate::store::StoreError;
 
 /// Runs the gateway until it is told to stop. `reload` reads the configuration again.
 pub async fn serve(
@@ -32,17 +35,26 @@ pub async fn serve(
     let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let listener = bind(&config).await?;
     let app = tokio::select! {
-        app = App::build(&config, Clock::default()) => app?,
+        app = App::build(&config, Clock::default()) => app.map_err(|error| named(error, &config))?,
         // Nothing was begun that has to end.
         () = signals.next() => return Ok(()),
     };
     let (catalog, metrics) = (app.catalog(), app.metrics());
     let (management, lifecycle) = (app.management(), app.lifecycle());
     tokio::select! {
-        ended = run(&config, app, listener, signals) => ended,
+        ended = run(&config, app, listener, signals) => ended.map_err(|error| named(error, &config)),
         never = set_up::offer(&management, &lifecycle) => match never {},
         never = obey_reloads(hangup, &catalog, &metrics, reload) => match never {},
     }
+}
+
+/// Names the database where that is what failed.
+fn named(error: anyhow::Error, config: &Config) -> anyhow::Error {
+    let recovering = error.downcast_ref::<RecoverError>();
+    if error.is::<StoreError>() || matches!(recovering, Some(RecoverError::Store(_))) {
+        return error.context(unusable(&config.database_url()));
+    }
+    error
 }
 
 /// At each `hangup` takes the providers and models that the configuration has now. One with a mistake

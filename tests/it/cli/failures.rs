@@ -57,6 +57,26 @@ fn a_database_that_is_away_is_named_without_its_password() {
 }
 
 #[test]
+fn a_database_url_that_cannot_be_read_is_shown_without_its_password() {
+    let tollgate = Installation::new();
+    for line in [&["config", "show"][..], &["org", "list"], &["serve"]] {
+        for password in ["s3cr3t?retpw", "s3cr3t#retpw", "a:b/s3cr3t@retpw"] {
+            let mut command = tollgate.command();
+            command.env("DATABASE_URL", format!("postgres://u:{password}@h/d"));
+            let line = failed(78, &command.args(line).output().unwrap());
+            assert!(
+                line.contains("DATABASE_URL") && line.contains("%3F"),
+                "{line}"
+            );
+            assert!(
+                !line.contains("s3cr3t") && !line.contains("retpw"),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
 fn help_is_no_failure() {
     let tollgate = Installation::new();
     for line in [

@@ -159,6 +159,22 @@ async fn a_log_that_nobody_reads_keeps_no_server_from_ending() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_its_database_refuses_says_where_to_look() {
+    let tollgate = Installation::new();
+    let database = TestDb::empty_postgres().await;
+    tollgate.configure(&Provider::honest().await, "");
+    let mut server = tollgate.server();
+    server.env("DATABASE_URL", format!("{}_not", database.url));
+    let (status, errors) = Running::start(&mut server).ended();
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(
+        errors.contains("cannot use the database") && errors.contains("DATABASE_URL"),
+        "{errors}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_database_file_has_one_server() {
     let tollgate = Installation::new();
     let provider = Provider::honest().await;
