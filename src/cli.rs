@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Sources, process_environment};
+use crate::server::dumps;
 use crate::telemetry;
 use print::{Output, Printer};
 use session::Session;
@@ -122,6 +123,9 @@ impl Cli {
         let _log = is_server
             .then(|| telemetry::init(&config.log_filter))
             .transpose()?;
+        if is_server && let Some(warning) = dumps::forbid() {
+            tracing::warn!("{warning}");
+        }
         let mut runtime = if is_server {
             tokio::runtime::Builder::new_multi_thread()
         } else {

@@ -159,6 +159,21 @@ async fn a_log_that_nobody_reads_keeps_no_server_from_ending() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_core_is_dumped() {
+    let tollgate = Installation::new();
+    let provider = Provider::honest().await;
+    let running = tollgate.serve(&provider, "");
+    running.address();
+    let limits = format!("/proc/{}/limits", running.id());
+    let limits = std::fs::read_to_string(limits).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file"));
+    let core: Vec<&str> = core.unwrap().split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_its_database_refuses_says_where_to_look() {
     let tollgate = Installation::new();
     let database = TestDb::empty_postgres().await;
