@@ -15,6 +15,7 @@ mod model_list;
 mod moment;
 mod openapi;
 mod org;
+mod paste;
 mod print;
 mod project;
 mod serve;
