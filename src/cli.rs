@@ -15,6 +15,7 @@ mod model_list;
 mod moment;
 mod openapi;
 mod org;
+mod paste;
 mod print;
 mod project;
 mod serve;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Sources, process_environment};
+use crate::server::dumps;
 use crate::telemetry;
 use print::{Output, Printer};
 use session::Session;
@@ -122,6 +124,9 @@ impl Cli {
         let _log = is_server
             .then(|| telemetry::init(&config.log_filter))
             .transpose()?;
+        if is_server && let Some(warning) = dumps::forbid() {
+            tracing::warn!("{warning}");
+        }
         let mut runtime = if is_server {
             tokio::runtime::Builder::new_multi_thread()
         } else {

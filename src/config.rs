@@ -158,6 +158,7 @@ impl Config {
         config.warnings = validate::check(&config)?;
         if credentials {
             validate::check_loops(&config)?;
+            validate::check_log_filter(&config)?;
         }
         let url = redact_url(config.database_url().expose_secret());
         let shown = &mut config.effective;
@@ -202,10 +203,6 @@ impl Config {
     /// The model entry that clients mean by `name`.
     pub fn model(&self, name: &str) -> Option<&Model> {
         self.models.iter().find(|model| model.name == name)
-    }
-
-    fn plain_database_url(&self) -> Option<&str> {
-        self.database_url.as_ref().map(ExposeSecret::expose_secret)
     }
 }
 

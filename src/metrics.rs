@@ -14,18 +14,22 @@ mod calls;
 mod gauges;
 mod health;
 mod listener;
+mod reloads;
 mod spans;
 
 pub use calls::{Calls, Observation};
 pub use gauges::Gauges;
 pub use health::{Health, Healths};
 pub use listener::serve;
+pub use reloads::Reloads;
 pub use spans::Spans;
 
 /// What this process counts.
 pub struct Metrics {
     /// The calls it answered.
     pub calls: Calls,
+    /// Whether its configuration is the one that was read last.
+    pub reloads: Reloads,
     /// What became of its traces.
     pub spans: Spans,
     registry: Mutex<Registry>,
@@ -39,6 +43,7 @@ impl Metrics {
         registry.register("build", "This program", version);
         Arc::new(Self {
             calls: Calls::register(&mut registry),
+            reloads: Reloads::register(&mut registry),
             spans: Spans::register(&mut registry),
             registry: Mutex::new(registry),
         })

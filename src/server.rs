@@ -20,6 +20,7 @@ use crate::lifecycle::Lifecycle;
 
 pub mod descriptors;
 mod door;
+pub mod dumps;
 mod farewell;
 mod guarded_io;
 mod in_flight;

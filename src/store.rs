@@ -91,6 +91,7 @@ mod transaction;
 pub mod usage;
 pub mod users;
 
+pub use connect::check_url;
 pub use error::StoreError;
 pub use migrate::{Pending, Standing};
 

@@ -25,10 +25,7 @@ pub struct LogGuard {
 
 /// Starts the process's log with `filter` in the syntax of `RUST_LOG`.
 pub fn init(filter: &str) -> Result<LogGuard, ConfigError> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
-        let hint = "write a level such as info, or target=level";
-        ConfigError::invalid(format!("RUST_LOG cannot be read ({error}); {hint}"))
-    })?;
+    let filter = log_filter(filter)?;
     let buffer = Arc::new(LogBuffer::default());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -43,6 +40,14 @@ pub fn init(filter: &str) -> Result<LogGuard, ConfigError> {
     let writer = LogWriter::start(buffer, stdout())
         .map_err(|error| ConfigError::invalid(format!("cannot start the log's thread: {error}")))?;
     Ok(LogGuard { _writer: writer })
+}
+
+/// What `text`, in the syntax of `RUST_LOG`, lets through.
+pub fn log_filter(text: &str) -> Result<EnvFilter, ConfigError> {
+    EnvFilter::try_new(text).map_err(|error| {
+        let hint = "write a level such as info, or target=level";
+        ConfigError::invalid(format!("RUST_LOG cannot be read ({error}); {hint}"))
+    })
 }
 
 /// Hands each line to the buffer.

@@ -32,7 +32,7 @@ pub(super) async fn migrate(db: &Db) -> Result<bool, StoreError> {
             Ok(true)
         }
         Err(error @ StoreError::Unavailable { .. }) => {
-            tracing::warn!(%error, "waiting for the store");
+            tracing::warn!(%error, cause = error.cause(), "waiting for the store");
             Ok(false)
         }
         Err(error) => Err(error),

@@ -5,6 +5,7 @@ use std::io::{BufWriter, StdoutLock, Write, stdout};
 use clap::Args;
 use uuid::Uuid;
 
+use super::key::key_id;
 use super::moment::Moment;
 use super::print::padded;
 use super::session::Session;
@@ -19,7 +20,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "ORG")]
     org: String,
     /// Only the calls of the key with this id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = key_id)]
     key: Option<Uuid>,
     /// From this day or time (UTC)
     #[arg(long, value_name = "WHEN")]

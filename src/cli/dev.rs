@@ -3,15 +3,16 @@
 
 use std::io::{Write, stdout};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::serve;
+use super::{paste, serve};
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, process_environment};
 use crate::domain::key::PlainKey;
 use crate::domain::limits::Limits;
 use crate::domain::role::Role;
@@ -26,6 +27,13 @@ use crate::store::users::{self, NewUser, User};
 use crate::store::{Db, StoreError};
 
 const ORGANISATION: &str = "Demo";
+/// What leads commands to another database.
+const DATABASES: [&str; 4] = [
+    "DATABASE_URL",
+    "DATABASE_URL_FILE",
+    "TOLLGATE_DATABASE_URL",
+    "TOLLGATE_DATABASE_URL_FILE",
+];
 const OWNER: &str = "dev@localhost";
 
 /// Runs a gateway with a fresh key and a simulated provider. `config` has the data directory of the
@@ -125,6 +133,20 @@ async fn demo(db: &Db, now: Timestamp) -> Result<Organisation, StoreError> {
     }
 }
 
+/// How a command begins that works on the try-out's database, whatever `set` variables say.
+fn own_command(data_dir: &Path, set: impl Iterator<Item = String>) -> String {
+    let mut words = Vec::new();
+    for name in set.filter(|name| DATABASES.contains(&&**name)) {
+        words.extend(["-u".to_owned(), name]);
+    }
+    if !words.is_empty() {
+        words.insert(0, "env".to_owned());
+    }
+    let data_dir = paste::word(&data_dir.to_string_lossy());
+    words.push(format!("tollgate --data-dir {data_dir}"));
+    words.join(" ")
+}
+
 fn welcome(config: &Config, address: SocketAddr, tryout: &TryOut) -> String {
     let base = format!("http://{address}/v1");
     let (key, link) = (tryout.key.expose(), &tryout.link);
@@ -135,7 +157,10 @@ fn welcome(config: &Config, address: SocketAddr, tryout: &TryOut) -> String {
     let model = patterns
         .find_map(|pattern| pattern.exact())
         .unwrap_or("gpt-4o-mini");
-    let data_dir = config.data_dir.display();
+    let tollgate = own_command(
+        &config.data_dir,
+        process_environment().map(|(name, _)| name),
+    );
     format!(
         r#"
 Tollgate is running. Any OpenAI client works with:
@@ -153,7 +178,7 @@ The dashboard; this link signs you in once:
 
 See what it used:
 
-  tollgate --data-dir {data_dir} usage --org {ORGANISATION}
+  {tollgate} usage --org {ORGANISATION}
 "#
     )
 }

@@ -3,16 +3,18 @@
 
 mod view;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
+use super::failure::UsageError;
 use super::limit_flags::LimitFlags;
 use super::model_list::ModelList;
 use super::moment::{Expiry, Grace};
 use super::session::{Session, checked_name};
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{KeyStatus, OrganisationId, ProjectId};
-use crate::management::keys::fresh_secret;
+use crate::management::keys::{fresh_secret, wrong_expiry, wrong_grace};
 use crate::store::keys::{self, Key, KeyPatch, NewKey};
 use view::{Created, Deleted, View};
 
@@ -44,6 +46,7 @@ pub(super) struct List {
 #[derive(Args, Debug)]
 pub(super) struct Named {
     /// The key's id
+    #[arg(value_parser = key_id)]
     id: Uuid,
     /// The organisation it must belong to
     #[arg(long, value_name = "ORG")]
@@ -154,13 +157,19 @@ impl Create {
     async fn run(self, session: &Session) -> anyhow::Result<()> {
         let organisation = session.organisation(&self.org).await?.id;
         let now = session.now();
+        let expires_at = self.settings.expires.and_then(|expiry| expiry.resolve(now));
+        if let Some(wrong) = wrong_expiry(expires_at, now) {
+            bail!(UsageError(format!(
+                "--expires: {wrong}; choose a later time"
+            )));
+        }
         let new = NewKey {
             organisation_id: organisation,
             project_id: self.settings.project(session, organisation).await?,
             name: checked_name(&self.name)?,
             limits: self.settings.limits.apply(Limits::default())?,
             models: self.settings.models.and_then(|list| list.0),
-            expires_at: self.settings.expires.and_then(|expiry| expiry.resolve(now)),
+            expires_at,
         };
         let secret = fresh_secret()?;
         let key = keys::create(&session.db, new, &secret.hash(), &secret.display(), now).await?;
@@ -202,6 +211,11 @@ impl Rotate {
     async fn run(self, session: &Session) -> anyhow::Result<()> {
         let id = self.named.find(session).await?.id;
         let now = session.now();
+        if let Some(wrong) = wrong_grace(self.grace.0) {
+            bail!(UsageError(format!(
+                "--grace: {wrong}; choose a shorter span"
+            )));
+        }
         let secret = fresh_secret()?;
         let (hash, display) = (secret.hash(), secret.display());
         let key = keys::rotate(
@@ -215,4 +229,10 @@ impl Rotate {
         .await?;
         Created::of(session, key, &secret).await?.print(session)
     }
+}
+
+/// Names of keys may repeat, so a key is meant by its id.
+pub(super) fn key_id(text: &str) -> Result<Uuid, &'static str> {
+    let hint = "a key is named by its id, which `tollgate key list --org ORG` shows";
+    text.parse().map_err(|_| hint)
 }

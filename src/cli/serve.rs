@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::session::unusable;
 use super::set_up;
 use crate::app::App;
 use crate::config::{Config, ConfigError};
 use crate::domain::time::Clock;
+use crate::ledger::RecoverError;
 use crate::lifecycle::Signals;
 use crate::metrics::{self, Metrics};
 use crate::providers::Catalog;
 use crate::server::{descriptors, memory};
+use crate::store::StoreError;
 
 /// Runs the gateway until it is told to stop. `reload` reads the configuration again.
 pub async fn serve(
@@ -29,29 +32,39 @@ pub async fn serve(
         tracing::warn!("{warning}");
     }
     let mut signals = listen()?;
+    let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let listener = bind(&config).await?;
     let app = tokio::select! {
-        app = App::build(&config, Clock::default()) => app?,
+        app = App::build(&config, Clock::default()) => app.map_err(|error| named(error, &config))?,
         // Nothing was begun that has to end.
         () = signals.next() => return Ok(()),
     };
-    let (catalog, management) = (app.catalog(), app.management());
+    let (catalog, metrics) = (app.catalog(), app.metrics());
+    let (management, lifecycle) = (app.management(), app.lifecycle());
     tokio::select! {
-        ended = run(&config, app, listener, signals) => ended,
-        never = set_up::offer(&management) => match never {},
-        Err(failed) = obey_reloads(&catalog, reload) => {
-            Err(failed).context("cannot wait for SIGHUP")
-        }
+        ended = run(&config, app, listener, signals) => ended.map_err(|error| named(error, &config)),
+        never = set_up::offer(&management, &lifecycle) => match never {},
+        never = obey_reloads(hangup, &catalog, &metrics, reload) => match never {},
     }
 }
 
-/// At each SIGHUP takes the providers and models that the configuration has now. One with a mistake
+/// Names the database where that is what failed.
+fn named(error: anyhow::Error, config: &Config) -> anyhow::Error {
+    let recovering = error.downcast_ref::<RecoverError>();
+    if error.is::<StoreError>() || matches!(recovering, Some(RecoverError::Store(_))) {
+        return error.context(unusable(&config.database_url()));
+    }
+    error
+}
+
+/// At each `hangup` takes the providers and models that the configuration has now. One with a mistake
 /// changes nothing; what else it says takes effect at the next start.
 async fn obey_reloads(
+    mut hangup: Signal,
     catalog: &Catalog,
+    metrics: &Metrics,
     reload: impl Fn() -> Result<Config, ConfigError>,
-) -> std::io::Result<Infallible> {
-    let mut hangup = signal(SignalKind::hangup())?;
+) -> Infallible {
     loop {
         hangup.recv().await;
         let read = reload().map_err(anyhow::Error::from);
@@ -59,6 +72,7 @@ async fn obey_reloads(
             catalog.replace(&config)?;
             Ok(config.warnings)
         });
+        metrics.reloads.note(taken.is_ok());
         match taken {
             Ok(warnings) => {
                 for warning in warnings {

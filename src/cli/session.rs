@@ -31,7 +31,7 @@ impl Session {
         let url = config.database_url();
         let help = || unusable(&url);
         let db = Db::connect(url.expose_secret()).await.with_context(help)?;
-        db.migrate().await.with_context(help)?;
+        db.migrate_patiently().await.with_context(help)?;
         let clock = Clock::default();
         clock.correct(clock::offset(&db, &clock).await.with_context(help)?);
         let public_url = config.server.public_url.clone();

@@ -1,17 +1,23 @@
 //! The way into an empty installation: `serve` prints a link by which the first operator sets it up.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::time::Duration;
 
+use crate::lifecycle::Lifecycle;
 use crate::management::{Management, Problem};
 
-/// How long to wait for a database that is away.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How often to look whether the database can be asked.
+const AGAIN: Duration = Duration::from_millis(250);
 
-/// Prints the link on stderr, as soon as the database can be asked, if there is nobody yet. Never
+/// Prints the link on stderr, as soon as the database is there and migrated, if there is nobody yet. Never
 /// returns.
-pub(super) async fn offer(management: &Management) -> std::convert::Infallible {
+pub(super) async fn offer(management: &Management, lifecycle: &Lifecycle) -> Infallible {
     loop {
+        if !lifecycle.is_ready() {
+            tokio::time::sleep(AGAIN).await;
+            continue;
+        }
         match management.set_up_link().await {
             Ok(Some(link)) => print(&link),
             Ok(None) => {}

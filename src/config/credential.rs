@@ -77,18 +77,16 @@ fn refusal(owner: &str, reason: impl Into<String>) -> ConfigError {
     }
 }
 
-/// `url` with its password replaced, in the authority and in the query.
+/// `url` with its password replaced, in the authority and in the query. A password that was not encoded
+/// may hold whatever ends an authority: all up to the last `@` is taken for one, so that rather too much
+/// is hidden.
 pub fn redact_url(url: &str) -> String {
-    let (rest, query) = match url.split_once('?') {
-        Some((rest, query)) => (rest, Some(query)),
-        None => (url, None),
+    let shown = redact_authority(url);
+    let Some((rest, query)) = shown.split_once('?') else {
+        return shown;
     };
-    let mut shown = redact_authority(rest);
-    if let Some(query) = query {
-        let pairs = query.split('&').map(redact_pair);
-        shown = format!("{shown}?{}", pairs.collect::<Vec<_>>().join("&"));
-    }
-    shown
+    let pairs = query.split('&').map(redact_pair);
+    format!("{rest}?{}", pairs.collect::<Vec<_>>().join("&"))
 }
 
 fn redact_authority(url: &str) -> String {
@@ -128,7 +126,24 @@ mod tests {
                 "postgres://h/d?user=u&password=p",
                 "postgres://h/d?user=u&password=***",
             ),
+            ("postgres://u:p?a@h/d", "postgres://u:***@h/d"),
+            ("postgres://u:p#a?b@c@h/d?x=1", "postgres://u:***@h/d?x=1"),
+            ("postgres://u:p?a:b@h/d", "postgres://u:***@h/d"),
+            ("postgres://:p?a@h/d", "postgres://:***@h/d"),
+            (
+                "postgres://h/d?password=p@a&x=1",
+                "postgres://h/d?password=***&x=1",
+            ),
+            (
+                "postgres://u@h/d?x=1&PassWord=p:a@b#c",
+                "postgres://u@h/d?x=1&PassWord=***",
+            ),
+            (
+                "postgres://u:p?a@h/d?password=p?a",
+                "postgres://u:***@h/d?password=***",
+            ),
             ("postgres://u@h/d", "postgres://u@h/d"),
+            ("postgres://h:5432/d", "postgres://h:5432/d"),
             ("sqlite:///data/tollgate.db", "sqlite:///data/tollgate.db"),
             ("", ""),
         ];

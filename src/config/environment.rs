@@ -78,11 +78,27 @@ impl Environment {
             path.push(if is_file { "file" } else { "env" }.to_owned());
             if is_file { value } else { name }
         };
-        layers.set(&Setting {
+        let setting = Setting {
             path: &path,
             text,
             origin: name,
-        })
+        };
+        if let Some(reference) = reference(key) {
+            self.check_single(name, reference)?;
+            layers.remove(setting.parent());
+        }
+        layers.set(&setting)
+    }
+
+    /// Whether no variable beside `name` says where this provider's key is.
+    fn check_single(&self, name: &str, wanted: &str) -> Result<(), ConfigError> {
+        let mut names = self.0.keys().filter(|other| *other != name);
+        match names.find(|other| own_key(other).and_then(reference) == Some(wanted)) {
+            Some(other) => Err(ConfigError::invalid(format!(
+                "{name} and {other} are both set; unset one"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The value of `name`, or of the file that `name` and `_FILE` point at.
@@ -159,5 +175,16 @@ fn own_key(name: &str) -> Option<&str> {
 }
 
 fn is_secret(key: &str) -> bool {
-    key == "DATABASE_URL" || (key.starts_with("PROVIDERS__") && key.ends_with("__API_KEY"))
+    key == "DATABASE_URL" || is_api_key(key)
+}
+
+fn is_api_key(key: &str) -> bool {
+    key.starts_with("PROVIDERS__") && key.ends_with("__API_KEY")
+}
+
+/// The provider's key that `key` refers to, in any way of saying where it is.
+fn reference(key: &str) -> Option<&str> {
+    let suffixes = ["__ENV", "__FILE", "_FILE"];
+    let base = suffixes.iter().find_map(|suffix| key.strip_suffix(suffix));
+    Some(base.unwrap_or(key)).filter(|base| is_api_key(base))
 }

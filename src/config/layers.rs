@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::error::ConfigError;
-use super::setting::Setting;
+use super::setting::{self, Setting};
 use super::shape;
 
 /// What has been merged so far.
@@ -39,6 +39,11 @@ impl Layers {
     /// Lays one key over what is there.
     pub(super) fn set(&mut self, setting: &Setting<'_>) -> Result<(), ConfigError> {
         setting.apply(&mut self.merged, &self.shape)
+    }
+
+    /// Takes away what is at `path`, if anything is: what comes replaces all of it.
+    pub(super) fn remove(&mut self, path: &[String]) {
+        setting::remove(&mut self.merged, path);
     }
 
     /// Sets a top-level key that holds a string.

@@ -14,6 +14,11 @@ pub(super) struct Setting<'a> {
 }
 
 impl Setting<'_> {
+    /// Where the table is that holds the key.
+    pub(super) fn parent(&self) -> &[String] {
+        self.path.split_last().map_or(&[], |(_, parent)| parent)
+    }
+
     /// Puts the value where its path leads.
     pub(super) fn apply(&self, table: &mut Table, shape: &Table) -> Result<(), ConfigError> {
         let expected = self.expected(shape, 0)?;
@@ -86,6 +91,27 @@ fn place(table: &mut Table, path: &[String], value: Value) -> Option<()> {
         Value::Table(inner) => place(inner, rest, value),
         Value::Array(items) => place(element(items, second)?, deeper, value),
         _ => None,
+    }
+}
+
+/// Takes away what is at `path`, if anything is.
+pub(super) fn remove(table: &mut Table, path: &[String]) {
+    match path {
+        [] => {}
+        [key] => {
+            table.remove(key);
+        }
+        [key, rest @ ..] => match (table.get_mut(key), rest) {
+            (Some(Value::Table(inner)), _) => remove(inner, rest),
+            (Some(Value::Array(items)), [place, deeper @ ..]) => {
+                let place = place.parse::<usize>().ok();
+                let element = place.and_then(|place| items.get_mut(place));
+                if let Some(Value::Table(inner)) = element {
+                    remove(inner, deeper);
+                }
+            }
+            _ => {}
+        },
     }
 }
 

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::Scheme;
+use secrecy::ExposeSecret;
 
 use super::error::ConfigError;
 use super::{Config, Model, Provider};
 use crate::domain::encoding::Encoding;
 use crate::domain::limits::LARGEST_AMOUNT;
+use crate::store::check_url;
+use crate::telemetry::log_filter;
 
 /// A megabyte: room for a few hundred calls.
 const SMALLEST_JOURNAL: u64 = 1024 * 1024;
@@ -77,22 +80,27 @@ fn check_server(config: &Config) -> Result<(), ConfigError> {
             "server.max_buffered_bytes must be at least server.max_body_bytes; raise it or lower the other",
         );
     }
-    let url = server.public_url.parse::<Uri>().ok();
-    let is_absolute = url.is_some_and(|url| url.scheme().is_some() && url.host().is_some());
-    if is_absolute {
+    check_public_url(&server.public_url)
+}
+
+/// Links are made by appending to it.
+fn check_public_url(text: &str) -> Result<(), ConfigError> {
+    let url = text.parse::<Uri>().unwrap_or_default();
+    let is_web = matches!(url.scheme_str(), Some("http" | "https"));
+    let has_host = url.host().is_some_and(|host| !host.is_empty());
+    if is_web && has_host && !text.contains(['@', '?', '#']) {
         return Ok(());
     }
-    invalid("server.public_url must be an absolute address such as \"https://gateway.example\"")
+    invalid(
+        "server.public_url must be an absolute http or https address without user, query or fragment, \
+         such as \"https://gateway.example\"",
+    )
 }
 
 fn check_database(config: &Config) -> Result<(), ConfigError> {
-    let known = ["postgres://", "postgresql://", "sqlite:"];
-    match config.plain_database_url() {
-        Some(url) if !known.iter().any(|scheme| url.starts_with(scheme)) => {
-            invalid("database_url must begin with postgres:// or sqlite://; correct it")
-        }
-        _ => Ok(()),
-    }
+    check_url(config.database_url().expose_secret()).map_err(|error| {
+        ConfigError::invalid(format!("database_url (DATABASE_URL) is of no use: {error}"))
+    })
 }
 
 fn check_ledger(config: &Config) -> Result<(), ConfigError> {
@@ -146,6 +154,11 @@ fn check_provider(provider: &Provider) -> Result<(), ConfigError> {
         ));
     }
     Ok(())
+}
+
+/// For the gateway alone: commands write no log.
+pub(super) fn check_log_filter(config: &Config) -> Result<(), ConfigError> {
+    log_filter(&config.log_filter).map(drop)
 }
 
 /// For the gateway alone: a shell whose clients use it may well name it, and administer it, too.

@@ -27,6 +27,17 @@ pub const GRACE: Duration = Duration::from_hours(24);
 /// How long it works at most.
 pub const LONGEST_GRACE: Duration = Duration::from_hours(24 * 30);
 
+/// Why a new key cannot stop working at `expires_at`, if it cannot.
+pub fn wrong_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Option<&'static str> {
+    let is_past = expires_at.is_some_and(|at| at <= now);
+    is_past.then_some("lies in the past")
+}
+
+/// Why a secret that is rotated away cannot work for `grace` longer, if it cannot.
+pub fn wrong_grace(grace: Duration) -> Option<&'static str> {
+    (grace > LONGEST_GRACE).then_some("at most 2592000 seconds: 30 days")
+}
+
 /// The most keys of one bulk change.
 pub const MOST: usize = 200;
 
@@ -94,8 +105,8 @@ impl Management {
         let mut faults = Faults::default();
         let name = faults.required_name("name", new.name.as_deref());
         faults.models("models", new.models.as_deref());
-        if new.expires_at.is_some_and(|at| at <= act.at) {
-            faults.add("expires_at", "lies in the past");
+        if let Some(wrong) = wrong_expiry(new.expires_at, act.at) {
+            faults.add("expires_at", wrong);
         }
         faults.expiry("expires_at", new.expires_at);
         let project = self.project_of(access, new.project_id, &mut faults).await?;
@@ -162,8 +173,8 @@ impl Management {
     ) -> Result<Shown, Problem> {
         let grace = grace.unwrap_or(GRACE);
         let mut faults = Faults::default();
-        if grace > LONGEST_GRACE {
-            faults.add("grace_seconds", "at most 2592000: 30 days");
+        if let Some(wrong) = wrong_grace(grace) {
+            faults.add("grace_seconds", wrong);
         }
         faults.check()?;
         let secret = fresh_secret()?;

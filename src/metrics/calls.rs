@@ -19,6 +19,9 @@ use crate::domain::usage::{Charge, Source};
 /// Models beyond this many are counted as `other`: their names are the clients', the memory is ours.
 const MOST_MODELS: usize = 200;
 const OTHER: &str = "other";
+/// The codes that alerts are about. They are counted from the start: what appears with its first refusal
+/// has not increased, as Prometheus sees it.
+const ALERTED: [&str; 2] = ["overloaded", "upstream_unavailable"];
 /// In seconds: from a refusal to a long stream.
 const DURATIONS: [f64; 13] = [
     0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 30.0, 60.0, 300.0,
@@ -118,6 +121,9 @@ impl Calls {
         registry.register("calls", ended, calls.ended.clone());
         let refused = "Calls that were refused or failed, by the code of the error";
         registry.register("refusals", refused, calls.refused.clone());
+        for code in ALERTED {
+            drop(calls.refused.get_or_create(&Refused { code }));
+        }
         let duration = "From the first byte of a call to the last byte of its answer";
         let seconds = Unit::Seconds;
         registry.register_with_unit("call_duration", duration, seconds, calls.durations.clone());
@@ -268,6 +274,19 @@ mod tests {
             r#"tollgate_time_to_first_byte_seconds_count{provider="openai",model="gpt-4o"} 1"#,
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn refusals_that_alerts_are_about_are_counted_from_nought() {
+        let alerts = include_str!("../../config/prometheus/alerts.yaml");
+        let text = Metrics::new().text();
+        let named = alerts.split("tollgate_refusals_total").skip(1);
+        let labels: Vec<&str> = named.filter_map(|rest| rest.split('[').next()).collect();
+        assert!(labels.len() > 1);
+        for labels in labels {
+            let line = format!("tollgate_refusals_total{labels} 0\n");
+            assert!(text.contains(&line), "{line} is not in\n{text}");
         }
     }
 

@@ -78,6 +78,14 @@ impl<'a> Address<'a> {
     }
 }
 
+/// Whether [`Db::connect`] can use `url`; looks at nothing but the text.
+pub fn check_url(url: &str) -> Result<(), StoreError> {
+    match Address::read(url)? {
+        Address::Postgres(url) => postgres_options(url).map(drop),
+        Address::Sqlite(_) => Ok(()),
+    }
+}
+
 impl Db {
     /// Opens `postgres://…`, `postgresql://…` or `sqlite://PATH`.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
@@ -121,9 +129,18 @@ impl Db {
     }
 }
 
+/// The problem never repeats the address: it holds a password.
+fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    PgConnectOptions::from_str(url).map_err(|_| {
+        StoreError::setup(
+            "the Postgres URL cannot be read; check its parts, and encode what is special in its \
+             password (? is %3F, # is %23, / is %2F, : is %3A, @ is %40)",
+        )
+    })
+}
+
 fn postgres(url: &str) -> Result<PgPool, StoreError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| StoreError::setup("the Postgres URL cannot be read; check its parts"))?;
+    let options = postgres_options(url)?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE)

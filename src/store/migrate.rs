@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnection;
+use sqlx::{Executor, SqlSafeStr};
 
 use super::{Db, StoreError};
 
@@ -92,25 +93,36 @@ const SQLITE: &[Step] = &[
     ),
 ];
 
+/// How long whoever asks once waits for another process's migration.
+const WAIT: &str = "SET lock_timeout = '60s'";
+
 impl Db {
-    /// Applies what is pending. Answers how the database stood before.
+    /// Applies what is pending. Answers how the database stood before. While another process migrates
+    /// the database counts as away, after a while: ask again.
     pub async fn migrate(&self) -> Result<Standing, StoreError> {
+        self.migrate_within(None).await
+    }
+
+    /// The same for whoever asks once: on Postgres it waits up to a minute for another process's
+    /// migration; a file's takes no time worth that.
+    pub async fn migrate_patiently(&self) -> Result<Standing, StoreError> {
+        self.migrate_within(Some(WAIT)).await
+    }
+
+    async fn migrate_within(&self, wait: Option<&'static str>) -> Result<Standing, StoreError> {
         let standing = self.standing().await?;
         if !standing.pending.is_empty() {
-            self.apply().await?;
+            self.apply(wait).await?;
         }
         Ok(standing)
     }
 
-    async fn apply(&self) -> Result<(), StoreError> {
+    async fn apply(&self, wait: Option<&'static str>) -> Result<(), StoreError> {
         match self {
-            // An advisory lock keeps others waiting. The connection has it until it is closed, if
-            // something fails.
             Self::Postgres(pool) => {
                 let mut connection = pool.acquire().await?;
                 connection.close_on_drop();
-                let migrator = migrator(POSTGRES);
-                migrator.run_direct(None, &mut *connection, false).await?;
+                apply_to_postgres(&mut connection, wait).await?;
             }
             // The write lock does: everything runs in one transaction.
             Self::Sqlite(pools) => {
@@ -129,6 +141,24 @@ impl Db {
             Self::Sqlite(_) => SQLITE,
         }
     }
+}
+
+/// An advisory lock keeps others waiting. The connection has it until it is closed, if something fails.
+async fn apply_to_postgres(
+    connection: &mut PgConnection,
+    wait: Option<&'static str>,
+) -> Result<(), StoreError> {
+    if let Some(wait) = wait {
+        connection.execute(wait).await?;
+    }
+    connection.lock().await?;
+    // The statements wait no longer than any: whoever comes after them would wait, too.
+    connection.execute("RESET lock_timeout").await?;
+    let mut migrator = migrator(POSTGRES);
+    migrator.set_locking(false);
+    migrator.run_direct(None, connection, false).await?;
+    connection.unlock().await?;
+    Ok(())
 }
 
 fn migrator(steps: &'static [Step]) -> Migrator {

@@ -2,15 +2,19 @@
 //! gathered in one piece. That thread is woken by the first line after a pause and then waits a
 //! moment for more, so that a busy gateway makes some hundred system calls a second, not one a line.
 
+use std::convert::Infallible;
 use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 /// What may wait in memory; lines beyond it are dropped and counted.
 const CAPACITY: usize = 4 * 1024 * 1024;
 /// How long the first line waits for others.
 const GATHER: Duration = Duration::from_millis(10);
+/// How long the end waits for the last lines to be taken.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// The memory that is kept between two pieces.
 const KEPT: usize = 256 * 1024;
 
@@ -28,10 +32,12 @@ struct State {
     is_closed: bool,
 }
 
-/// The thread that writes; dropping it writes out the rest and waits for that.
+/// The thread that writes. Dropping it writes out the rest and waits a moment for that: whoever does not
+/// read the log keeps nothing from ending.
 pub struct LogWriter {
     buffer: Arc<LogBuffer>,
-    thread: Option<JoinHandle<()>>,
+    /// Closed once the thread has written all.
+    ended: Receiver<Infallible>,
 }
 
 impl LogBuffer {
@@ -94,22 +100,21 @@ impl LogWriter {
         target: impl Write + Send + 'static,
     ) -> io::Result<Self> {
         let source = Arc::clone(&buffer);
+        let (ending, ended) = mpsc::channel();
         let thread = thread::Builder::new().name("log".to_owned());
-        let thread = thread.spawn(move || write_out(&source, target))?;
-        Ok(Self {
-            buffer,
-            thread: Some(thread),
-        })
+        thread.spawn(move || {
+            let _ending = ending;
+            write_out(&source, target);
+        })?;
+        Ok(Self { buffer, ended })
     }
 }
 
 impl Drop for LogWriter {
     fn drop(&mut self) {
         self.buffer.close();
-        if let Some(thread) = self.thread.take() {
-            // It can only have failed by panicking, and then nothing is left to be done.
-            let _ = thread.join();
-        }
+        // Nothing is ever sent: this ends with the thread, or leaves it to end with the process.
+        let _ = self.ended.recv_timeout(LAST_LINES);
     }
 }
 
@@ -182,6 +187,34 @@ mod tests {
             pieces.iter().flatten().collect::<Vec<u8>>(),
             b"last words\n"
         );
+    }
+
+    /// Takes nothing, like a pipe that nobody reads.
+    struct Stuck;
+
+    impl Write for Stuck {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            loop {
+                thread::park();
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_target_that_takes_nothing_is_not_waited_for() {
+        let buffer = Arc::new(LogBuffer::default());
+        buffer.append(b"unread\n");
+        let writer = LogWriter::start(buffer, Stuck).unwrap();
+        let (sender, dropped) = mpsc::channel();
+        thread::spawn(move || {
+            drop(writer);
+            sender.send(())
+        });
+        assert_eq!(dropped.recv_timeout(Duration::from_secs(10)), Ok(()));
     }
 
     #[test]

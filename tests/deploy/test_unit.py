@@ -27,6 +27,11 @@ def test_systemd_has_nothing_to_say_against_it(unit):
     assert analyze("verify", unit) == ""
 
 
+def test_it_may_take_its_time_to_become_ready(unit):
+    assert "\nType=notify\n" in unit.read_text()
+    assert "\nTimeoutStartSec=infinity\n" in unit.read_text()
+
+
 def test_it_is_confined(unit):
     # Of 100; a service without any of it has 96.
     analyze("security", "--offline=yes", "--threshold=15", unit)

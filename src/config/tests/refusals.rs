@@ -62,6 +62,43 @@ fn a_value_of_the_wrong_kind_is_named() {
 }
 
 #[test]
+fn what_a_server_could_not_use_is_refused() {
+    for (text, hint) in [
+        ("database_url = \"postgres://u:p@h:x/d\"", "database_url"),
+        ("database_url = \"postgres://u:s3?cret@h/d\"", "%3F"),
+        (
+            "database_url = \"postgres://h/d?sslmode=maybe\"",
+            "database_url",
+        ),
+        ("database_url = \"sqlite://\"", "sqlite://PATH"),
+        ("database_url = \"sqlite:t.db\"", "sqlite://PATH"),
+        ("database_url = \"sqlite://t.db?mode=ro\"", "sqlite://PATH"),
+        (
+            "[server]\npublic_url = \"https://gw/x?y=1\"",
+            "server.public_url",
+        ),
+        (
+            "[server]\npublic_url = \"https://gw/#x\"",
+            "server.public_url",
+        ),
+        ("[server]\npublic_url = \"ftp://gw\"", "server.public_url"),
+        (
+            "[server]\npublic_url = \"https://u:s3@gw\"",
+            "server.public_url",
+        ),
+        ("[server]\npublic_url = \"gw\"", "server.public_url"),
+    ] {
+        let message = refused(&[text], &[]);
+        assert!(message.contains(hint), "{text}: {message}");
+        assert!(!message.contains("s3"), "{message}");
+    }
+    let message = refused(&[], &[("RUST_LOG", "a=b=c")]);
+    assert!(message.contains("RUST_LOG"), "{message}");
+    assert!(load(&["[server]\npublic_url = \"https://gw.example/llm\""], &[]).is_ok());
+    assert!(load(&[], &[("RUST_LOG", "info,tollgate=debug")]).is_ok());
+}
+
+#[test]
 fn a_broken_line_is_numbered_but_not_quoted() {
     let message = refused(&["\ndatabase_url = \"postgres://u:s3cr3t@h/d"], &[]);
     assert!(

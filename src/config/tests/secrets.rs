@@ -44,6 +44,32 @@ fn a_secret_file_is_read() {
 }
 
 #[test]
+fn the_environment_replaces_a_files_credential_whatever_its_kind() {
+    let dir = TempDir::new().unwrap();
+    let path = secret_file(&dir, 0o600);
+    let key = "TOLLGATE_PROVIDERS__0__API_KEY";
+    let (file, named) = (format!("{key}_FILE"), format!("{key}__ENV"));
+    let reference = format!("{key}__FILE");
+    let by_variable = provider("api_key = { env = \"NO_SUCH\" }");
+    let by_file = provider("api_key = { file = \"/no/such\" }");
+    for below in [by_variable, by_file] {
+        for variables in [
+            &[(file.as_str(), path.as_str())][..],
+            &[(reference.as_str(), path.as_str())],
+            &[(key, "s3cr3t")],
+            &[(named.as_str(), "OTHER"), ("OTHER", "s3cr3t")],
+        ] {
+            let config = load(&[&below], variables).unwrap();
+            let used = config.providers[0].api_key.as_ref().unwrap();
+            assert_eq!(used.expose_secret(), "s3cr3t", "{variables:?}");
+        }
+        let both = [(key, "s3cr3t"), (file.as_str(), path.as_str())];
+        let message = refused(&[&below], &both);
+        assert!(message.contains(&file) && message.contains("unset one"));
+    }
+}
+
+#[test]
 fn a_secret_file_may_be_its_groups_but_not_everyones() {
     let dir = TempDir::new().unwrap();
     let key = |mode| {

@@ -1,5 +1,6 @@
 //! `tollgate dev` as the README tells it: one command, one line to paste, and what it used.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,26 @@ fn what_it_prints_works_as_pasted_and_is_booked_as_the_provider_reported_it() {
     assert_eq!(sum["total_tokens"], reported + second);
     assert_eq!(sum["estimated_tokens"], 0);
 
+    running.signal("INT");
+    assert_eq!(running.ended().0.code(), Some(0));
+}
+
+#[test]
+fn what_it_prints_leads_to_its_own_database_from_any_directory_name() {
+    let tollgate = Installation::new();
+    let mut command = tollgate.command();
+    command.env("TOLLGATE_SERVER__LISTEN", "127.0.0.1:0");
+    command.env("DATABASE_URL", "sqlite://elsewhere.db");
+    let mut running = Running::start(command.args(["dev", "--data-dir", "it's a try"]));
+    let shown = running.says("usage --org Demo");
+    let program = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), env!("PATH"));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &shown]).env_clear().env("PATH", path);
+    shell.env("DATABASE_URL", "sqlite://elsewhere.db");
+    shell.current_dir(tollgate.directory.path());
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{shown}: {output:?}");
     running.signal("INT");
     assert_eq!(running.ended().0.code(), Some(0));
 }

@@ -15,6 +15,10 @@ fn wrong_usage_ends_with_2() {
         (&["key", "create", "--org", "A"], "--name"),
         (&["key", "list"], "--org"),
         (&["key", "rotate", "x"], "ID"),
+        (
+            &["key", "update", "Production"],
+            "`tollgate key list --org ORG`",
+        ),
         (&["org", "list", "--output", "yaml"], "json"),
         (&["org", "create", "A", "--rpm", "x"], "--rpm"),
         (&["usage", "--org", "A", "--by", "day,hour,key"], "--by"),
@@ -50,6 +54,26 @@ fn a_database_that_is_away_is_named_without_its_password() {
         line.contains("127.0.0.1:1") && !line.contains("s3cr3t"),
         "{line}"
     );
+}
+
+#[test]
+fn a_database_url_that_cannot_be_read_is_shown_without_its_password() {
+    let tollgate = Installation::new();
+    for line in [&["config", "show"][..], &["org", "list"], &["serve"]] {
+        for password in ["s3cr3t?retpw", "s3cr3t#retpw", "a:b/s3cr3t@retpw"] {
+            let mut command = tollgate.command();
+            command.env("DATABASE_URL", format!("postgres://u:{password}@h/d"));
+            let line = failed(78, &command.args(line).output().unwrap());
+            assert!(
+                line.contains("DATABASE_URL") && line.contains("%3F"),
+                "{line}"
+            );
+            assert!(
+                !line.contains("s3cr3t") && !line.contains("retpw"),
+                "{line}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -143,6 +143,26 @@ fn a_rotation_gives_a_new_secret_and_the_old_one_its_grace() {
 }
 
 #[test]
+fn what_the_api_refuses_is_refused_here_too() {
+    let tollgate = Installation::new();
+    tollgate.organisation("Acme");
+    let line = ["key", "create", "--org", "Acme", "--name", "k"];
+    let line = [&line[..], &["--expires", "2020-01-01T00:00:00Z"]].concat();
+    let message = tollgate.failure(2, &line);
+    assert!(message.contains("--expires: lies in the past"), "{message}");
+    let none = tollgate.json(&["key", "list", "--org", "Acme"]);
+    assert!(names(&none).is_empty());
+
+    let key = id(&create(&tollgate, &[]));
+    let message = tollgate.failure(2, &["key", "rotate", &key, "--grace", "400d"]);
+    assert!(
+        message.contains("--grace") && message.contains("30 days"),
+        "{message}"
+    );
+    tollgate.json(&["key", "rotate", &key, "--grace", "30d"]);
+}
+
+#[test]
 fn a_key_named_with_another_organisation_is_not_there() {
     let tollgate = Installation::new();
     tollgate.organisation("Acme");

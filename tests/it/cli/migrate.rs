@@ -1,8 +1,11 @@
 //! `tollgate migrate`, and servers on databases that are not quite theirs.
 
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
+use sqlx::migrate::Migrate;
+use sqlx::{Connection, PgConnection};
 use tollgate::store::Standing;
 
 use super::Installation;
@@ -89,6 +92,30 @@ async fn a_migration_that_is_killed_at_any_moment_is_done_by_the_next() {
         migrates_after_a_kill(TestDb::empty_sqlite().await, hundredths).await;
         migrates_after_a_kill(TestDb::empty_postgres().await, hundredths).await;
     }
+}
+
+/// Another process migrates for longer than a statement waits for a lock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_and_a_new_server_wait_for_the_migration_of_another() {
+    let tollgate = Installation::new();
+    let test = TestDb::empty_postgres().await;
+    tollgate.configure(&Provider::honest().await, "");
+    let mut other = PgConnection::connect(&test.url).await.unwrap();
+    other.lock().await.unwrap();
+    let started = |command: &mut Command| Running::start(command.env("DATABASE_URL", &test.url));
+    let mut server = started(&mut tollgate.server());
+    let mut migration = started(tollgate.command().arg("migrate"));
+    server.says("waiting for the store");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!migration.is_over());
+    other.unlock().await.unwrap();
+    let (status, errors) = migration.ended();
+    assert_eq!((status.code(), &*errors), (Some(0), ""));
+    server.whispers("/set-up/");
+    server.signal("TERM");
+    assert_eq!(server.ended().0.code(), Some(0));
+    let said = server.said();
+    assert!(!said.contains("\"level\":\"ERROR\""), "{said}");
 }
 
 async fn a_server_starts_on_no_database_whose_migrations_were_edited(test: TestDb) {

@@ -1,5 +1,6 @@
 //! `tollgate serve` as a supervisor runs it: ready, told to end, and never twice on one database.
 
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -122,6 +123,72 @@ async fn a_second_signal_ends_streams_at_once_and_books_them() {
     assert_eq!(calls[0]["source"], "estimated");
 }
 
+/// An address of this machine that nobody has, to be waited for.
+pub(super) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Waits until somebody listens there.
+pub(super) fn until_open(address: SocketAddr) {
+    let began = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(20), "nobody listens");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_nobody_reads_keeps_no_server_from_ending() {
+    let tollgate = Installation::new();
+    let secret = tollgate.secret();
+    let provider = Provider::honest().await;
+    tollgate.configure(&provider, "");
+    let address = free_address();
+    let mut server = tollgate.server();
+    server.env("RUST_LOG", "debug");
+    let mut running = Running::unread(server.env("PORT", address.port().to_string()));
+    until_open(address);
+    let client = Client::new(address);
+    // Half a kilobyte each: a pipe takes 64.
+    for _ in 0..300 {
+        assert_eq!(client.chat(&secret).await.status, 200);
+    }
+    running.signal("TERM");
+    assert_ended_well(&mut running);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_core_is_dumped() {
+    let tollgate = Installation::new();
+    let provider = Provider::honest().await;
+    let running = tollgate.serve(&provider, "");
+    running.address();
+    let limits = format!("/proc/{}/limits", running.id());
+    let limits = std::fs::read_to_string(limits).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file"));
+    let core: Vec<&str> = core.unwrap().split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_its_database_refuses_says_where_to_look() {
+    let tollgate = Installation::new();
+    let database = TestDb::empty_postgres().await;
+    tollgate.configure(&Provider::honest().await, "");
+    let mut server = tollgate.server();
+    server.env("DATABASE_URL", format!("{}_not", database.url));
+    let (status, errors) = Running::start(&mut server).ended();
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(
+        errors.contains("cannot use the database") && errors.contains("DATABASE_URL"),
+        "{errors}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_database_file_has_one_server() {
     let tollgate = Installation::new();
@@ -162,10 +229,7 @@ async fn metrics_are_read_on_their_own_listener_and_name_no_tenant() {
     let secret = tollgate.secret();
     let provider = Provider::honest().await;
     let running = tollgate.serve(&provider, "metrics_listen = \"127.0.0.1:0\"");
-    let [gateway, metrics] = [(); 2].map(|()| {
-        let line: Value = serde_json::from_str(&running.says("address")).unwrap();
-        Client::new(line["address"].as_str().unwrap().parse().unwrap())
-    });
+    let [gateway, metrics] = [(); 2].map(|()| running.client());
 
     assert_eq!(gateway.chat(&secret).await.status, 200);
     assert_eq!(gateway.get("/metrics", &secret).await.status, 404);

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::client::Client;
+
 /// How long a wait may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -36,12 +38,11 @@ pub struct Running {
 
 impl Running {
     pub fn start(command: &mut Command) -> Self {
-        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap();
+        let mut running = Self::unread(command);
         let (sender, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let said = Arc::<Mutex<String>>::default();
-        let log = Arc::clone(&said);
+        let stdout = BufReader::new(running.child.stdout.take().unwrap());
+        running.lines = lines;
+        let log = Arc::clone(&running.said);
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 let mut log = log.lock().unwrap();
@@ -51,6 +52,14 @@ impl Running {
                 let _ = sender.send(line);
             }
         });
+        running
+    }
+
+    /// One whose stdout is a pipe that nobody reads.
+    pub fn unread(command: &mut Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = piped.spawn().unwrap();
+        let ((_, lines), said) = (channel(), Arc::default());
         Self { child, lines, said }
     }
 
@@ -88,6 +97,12 @@ impl Running {
         let line = self.says("listening");
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         line["address"].as_str().unwrap().to_owned()
+    }
+
+    /// A client of the next address that it says it listens on.
+    pub fn client(&self) -> Client {
+        let line: serde_json::Value = serde_json::from_str(&self.says("address")).unwrap();
+        Client::new(line["address"].as_str().unwrap().parse().unwrap())
     }
 
     pub fn signal(&self, name: &str) {
