@@ -110,7 +110,13 @@ fn explain(told: Told, answer: Response, wanted: Option<String>) -> Response {
             .iter()
             .map(|wanted| ("next", wanted.as_str()))
             .collect();
-        return see_other(&query::address(&paths::sign_in(), query));
+        let mut away = see_other(&query::address(&paths::sign_in(), query));
+        for name in ["x-request-id", "request-id"] {
+            if let Some(id) = answer.headers().get(name) {
+                away.headers_mut().insert(name, id.clone());
+            }
+        }
+        return away;
     }
     let request_id = answer.headers().get("x-request-id");
     let page = ErrorPage {

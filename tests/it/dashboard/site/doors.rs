@@ -12,6 +12,7 @@ async fn who_is_not_signed_in_is_led_to_the_form_and_back_to_what_they_wanted() 
     let person = app.person(Role::Owner).await;
     let keys = format!("/orgs/{}/keys", app.organisation.id);
     let asked = app.page(&Nobody, &keys).await;
+    assert!(asked.header("x-request-id").is_some());
     let form = asked.leads_to().to_owned();
     assert!(form.starts_with("/sign-in?next="), "{form}");
     assert!(
