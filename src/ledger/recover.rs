@@ -12,6 +12,7 @@ use super::journal::{Closing, Opening, Predecessor, Remains, Replay, Replayed, W
 use super::record::event;
 use crate::killpoint::{self, Killpoint};
 use crate::store::events::{self, Batch, Event};
+use crate::store::retention::Pruned;
 use crate::store::{Db, StoreError, leases};
 
 const BATCH: usize = 4096;
@@ -93,13 +94,20 @@ impl Ledger {
         predecessor: &Predecessor,
         which: Which,
     ) -> Result<(Remains, usize), RecoverError> {
+        let pruned = match which {
+            // What had to be booked before that is booked: the rest was, when it was marked.
+            Which::All => patiently(|| Pruned::read(&self.db)).await?,
+            Which::Unmarked => Pruned::default(),
+        };
+        let is_pruned = |call: &Opening| pruned.covers(call.organisation_id, call.at);
         let mut replay = predecessor.replay(which);
         let mut count = 0;
         loop {
             let (rest, replayed) = next(replay).await?;
             replay = rest;
             match replayed {
-                Replayed::Settled(calls) => {
+                Replayed::Settled(mut calls) => {
+                    calls.retain(|(opening, _)| !is_pruned(opening));
                     self.catch_up(&calls).await?;
                     count += calls.len();
                     killpoint::reach(Killpoint::Replaying);
@@ -109,14 +117,14 @@ impl Ledger {
         }
     }
 
-    /// Whether the store lost a call that it had.
+    /// Whether the store lost a call that it had. One that it let go on its own is not lost.
     async fn was_set_back(&self, remains: &Remains) -> Result<bool, StoreError> {
         let Some(newest) = &remains.newest_booked else {
             return Ok(false);
         };
         let (organisation, at, id) = (newest.organisation_id, newest.at, newest.id);
-        let is_booked = || events::is_booked(&self.db, organisation, at, id);
-        Ok(!patiently(is_booked).await?)
+        let was_booked = || events::was_booked(&self.db, organisation, at, id);
+        Ok(!patiently(was_booked).await?)
     }
 
     async fn catch_up(&self, calls: &[(Opening, Closing)]) -> Result<(), StoreError> {

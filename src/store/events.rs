@@ -38,7 +38,8 @@ macro_rules! into_events {
 static INSERT: Listing = into_events!("");
 static INSERT_AND_TELL: Listing = into_events!(" RETURNING id");
 
-const FIND: &str = "SELECT 1 FROM events WHERE organisation_id = $1 AND at = $2 AND id = $3";
+const FIND: &str = "SELECT 1 FROM events WHERE organisation_id = $1 AND at = $2 AND id = $3
+    UNION ALL SELECT 1 FROM pruned_calls WHERE organisation_id = $1 AND through >= $2";
 
 pub(super) const STATEMENTS: &[&str] = &[FIND];
 
@@ -271,8 +272,8 @@ impl Booker {
     }
 }
 
-/// Whether a call is booked.
-pub async fn is_booked(
+/// Whether a call is booked, or so old that it may have been pruned since.
+pub async fn was_booked(
     db: &Db,
     organisation: OrganisationId,
     at: Timestamp,
