@@ -11,3 +11,6 @@ SELECT r.organisation_id, COALESCE(
     (SELECT MIN(e.at) - INTERVAL '1 microsecond' FROM events e WHERE e.organisation_id = r.organisation_id),
     MAX(r.hour) + INTERVAL '1 hour')
 FROM rollups_of_projects r GROUP BY r.organisation_id;
+
+-- What was charged for leases of a process that may come back.
+CREATE INDEX leases_unclaimed ON leases (instance_id, id) WHERE state = 'closed' AND unclaimed > 0;

@@ -11,3 +11,6 @@ SELECT r.organisation_id, COALESCE(
     (SELECT MIN(e.at) - 1 FROM events e WHERE e.organisation_id = r.organisation_id),
     MAX(r.hour) + 3600000000)
 FROM rollups_of_projects r GROUP BY r.organisation_id;
+
+-- What was charged for leases of a process that may come back.
+CREATE INDEX leases_unclaimed ON leases (instance_id, id) WHERE state = 'closed' AND unclaimed > 0;
