@@ -124,7 +124,11 @@ impl Ledger {
         };
         let (organisation, at, id) = (newest.organisation_id, newest.at, newest.id);
         let was_booked = || events::was_booked(&self.db, organisation, at, id);
-        Ok(!patiently(was_booked).await?)
+        let was_booked = patiently(was_booked).await?;
+        if was_booked {
+            self.booker.begin_with(organisation, at, id);
+        }
+        Ok(!was_booked)
     }
 
     async fn catch_up(&self, calls: &[(Opening, Closing)]) -> Result<(), StoreError> {
@@ -135,7 +139,7 @@ impl Ledger {
 }
 
 /// Reading blocks.
-async fn next(mut replay: Replay) -> std::io::Result<(Replay, Replayed)> {
+pub(super) async fn next(mut replay: Replay) -> std::io::Result<(Replay, Replayed)> {
     let reading = move || {
         let replayed = replay.next(BATCH)?;
         Ok((replay, replayed))

@@ -53,7 +53,7 @@ impl Site {
         sum.fetch_one(self.pool()).await.unwrap()
     }
 
-    fn pool(&self) -> &PgPool {
+    pub fn pool(&self) -> &PgPool {
         match &self.database.db {
             Db::Postgres(pool) => pool,
             Db::Sqlite(_) => panic!("leases of SQLite never expire"),

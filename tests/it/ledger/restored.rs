@@ -11,7 +11,7 @@ use super::load::{Clients, Load};
 use super::site::{Key, Machine, Process, Site};
 use super::until;
 use crate::support::db::{TestDb, on_both_engines};
-use crate::support::documented;
+use crate::support::{documented, standby};
 
 on_both_engines!(
     a_database_set_back_to_a_backup_gets_all_calls_again_and_none_twice,
@@ -139,4 +139,23 @@ async fn a_backup_gets_back_what_it_lacks_and_not_what_was_pruned_before_it(data
     assert_ne!(site.used().await, used);
     assert_nothing_is_booked(&site, &machine, &used).await;
     assert_eq!(site.events().await.len(), booked);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_lacks_what_an_earlier_process_booked_gets_it_from_the_next() {
+    let site = Site::numbered(TestDb::postgres().await, "").await;
+    let (key, machine) = (site.budgeted_key(), site.machine());
+    serve_and_stop(&site, &machine, &Load::default(), &key).await;
+    standby::lag(site.pool()).await;
+    let processes = [machine.serve().await];
+    work(&processes, &Load::from(10_000), &key, || ()).await;
+    processes.into_iter().for_each(Process::stop);
+    let used = site.used().await;
+    let idle = machine.serve().await;
+    standby::promote(site.pool()).await;
+    assert_ne!(site.used().await, used);
+    let is_booked = async || site.used().await == used;
+    until("what it lacks is booked again", is_booked).await;
+    site.verify();
+    idle.stop();
 }
