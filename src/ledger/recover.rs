@@ -2,6 +2,7 @@
 //! ended, and those that nobody settled, as interrupted. Then their leases close, and what was left
 //! of them is free again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,12 @@ pub enum RecoverError {
     /// The store refuses what is to be booked, or this process.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A later life of this journal is known, so this is a copy of it.
+    #[error(
+        "the data directory of {} is older than the database, which knows a later start of it: it was copied, or restored from a copy; two gateways need a directory each, and of a restored one move `journal` away (what it has was booked by whoever came after it)",
+        .0.display()
+    )]
+    Outdated(PathBuf),
     /// A journal cannot be read.
     #[error("a journal cannot be read: {0}")]
     Journal(#[from] std::io::Error),
@@ -35,7 +42,14 @@ pub enum RecoverError {
 impl Ledger {
     /// Enters this process and books what `predecessors` left, however long the store is away.
     pub async fn open(&self, predecessors: Vec<Predecessor>) -> Result<(), RecoverError> {
-        patiently(|| leases::register(&self.db, &self.holder, self.clock.now())).await?;
+        let register = || leases::register(&self.db, &self.holder, self.clock.now());
+        match patiently(register).await {
+            Err(StoreError::Fenced) => {
+                let directory = self.journal.directory().to_owned();
+                return Err(RecoverError::Outdated(directory));
+            }
+            registered => registered?,
+        }
         for predecessor in predecessors {
             self.succeed(predecessor).await?;
         }

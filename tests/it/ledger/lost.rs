@@ -174,3 +174,20 @@ async fn a_process_whose_journal_was_taken_over_ends_and_books_what_it_did() {
     group.processes.push(group.machines[0].serve().await);
     group.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_data_directory_that_is_older_than_the_database_is_named_with_what_to_do() {
+    let mut group = Group::of(1).await;
+    group.processes.remove(0).stop();
+    for _ in 0..2 {
+        group.site.take_over(&group.machines[0]).await;
+    }
+    let said = group.machines[0].start(&[]).failed().await;
+    for words in ["data/journal/0 is older than", "move `journal` away"] {
+        assert!(said.contains(words), "{said}");
+    }
+    // As it says.
+    std::fs::remove_dir_all(group.machines[0].data().join("journal")).unwrap();
+    group.processes.push(group.machines[0].serve().await);
+    group.finish().await;
+}
