@@ -143,9 +143,7 @@ impl Ledger {
 
     /// Everything is booked and given back: nothing of this process is left.
     async fn leave(&self) {
-        let Holder { instance, epoch } = self.holder;
-        let next = epoch.saturating_add(1);
-        let closing = leases::close_predecessors(&self.db, instance, next, self.clock.now());
+        let closing = leases::close_own(&self.db, &self.holder, self.clock.now());
         let closed = tokio::time::timeout(Duration::from_secs(5), closing).await;
         if let Err(error) = closed.unwrap_or_else(|late| Err(StoreError::unavailable(&late))) {
             tracing::warn!(%error, cause = error.cause(), "leases could not be closed; the next start closes them");

@@ -10,12 +10,35 @@ use uuid::Uuid;
 
 use super::{Callers, Entry};
 use crate::store::StoreError;
-use crate::store::changes::{self, ChangeKind};
+use crate::store::changes::{self, Change, ChangeKind};
 
 const EVERY: Duration = Duration::from_millis(250);
 /// How long the store may take to answer: one that hangs counts as away and is asked anew.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
+
+/// How far the list was read.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// The number of the last change.
+    head: i64,
+    /// That change, unless there was none yet. It is read again with what follows it.
+    last: Option<Change>,
+}
+
+impl Seen {
+    /// What follows in `changes`, which begin with the last one; `None` if they do not continue the
+    /// list: some were pruned while this process slept, or the store was set back, and numbers mean
+    /// other changes now.
+    fn rest(self, changes: &[Change]) -> Option<&[Change]> {
+        match (self.last, changes.split_first()) {
+            (Some(last), Some((first, rest))) => (*first == last).then_some(rest),
+            (Some(_), None) => None,
+            (None, None) => Some(&[]),
+            (None, Some((first, _))) => (first.id == self.head + 1).then_some(changes),
+        }
+    }
+}
 
 impl Callers {
     /// Follows changes for ever, and says when that has not worked for too long.
@@ -63,34 +86,40 @@ impl Callers {
         listening.ok()?.ok()?
     }
 
-    async fn catch_up(&self, seen: &mut Option<i64>) -> Result<(), StoreError> {
+    async fn catch_up(&self, seen: &mut Option<Seen>) -> Result<(), StoreError> {
         let asked = Instant::now();
-        let Some(last) = *seen else {
-            // Nothing read before this moment is kept, whatever the list held then.
-            *seen = Some(changes::head(&self.db).await?);
-            self.forget_all();
-            self.followed(asked);
-            return Ok(());
-        };
-        let changes = changes::since(&self.db, last).await?;
-        if changes.first().is_some_and(|first| first.id != last + 1) {
-            // Some were pruned while this process slept: nobody knows which.
+        if let Some(known) = *seen {
+            let changes = changes::since(&self.db, known.head - 1).await?;
+            if let Some(rest) = known.rest(&changes) {
+                self.obey(rest);
+                if let Some(newest) = rest.last().copied() {
+                    let (head, last) = (newest.id, Some(newest));
+                    *seen = Some(Seen { head, last });
+                }
+                self.followed(asked);
+                return Ok(());
+            }
             *seen = None;
-            return Ok(());
         }
-        if let Some(newest) = changes.last() {
-            let of_kind = |is_recall| {
-                let changes = changes.iter();
-                let changes =
-                    changes.filter(move |change| (change.kind == ChangeKind::Recall) == is_recall);
-                changes.map(|change| change.subject)
-            };
-            self.ledger.recalled(of_kind(true));
-            self.forget(&of_kind(false).collect());
-            *seen = Some(newest.id);
-        }
+        // Nothing read before this moment is kept, whatever the list held then.
+        let head = changes::head(&self.db).await?;
+        let last = changes::since(&self.db, head - 1).await?.first().copied();
+        let last = last.filter(|last| last.id == head);
+        *seen = Some(Seen { head, last });
+        self.forget_all();
         self.followed(asked);
         Ok(())
+    }
+
+    fn obey(&self, changes: &[Change]) {
+        let of_kind = |is_recall| {
+            let changes = changes.iter();
+            let changes =
+                changes.filter(move |change| (change.kind == ChangeKind::Recall) == is_recall);
+            changes.map(|change| change.subject)
+        };
+        self.ledger.recalled(of_kind(true));
+        self.forget(&of_kind(false).collect());
     }
 
     /// Drops every entry that one of `subjects`, organisations, projects or keys, concerns. Unknown
@@ -122,5 +151,45 @@ impl Callers {
         forget();
         *generation += 1;
         *generation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    fn change(id: i64, at: i64) -> Change {
+        Change {
+            id,
+            kind: ChangeKind::Key,
+            subject: Uuid::nil(),
+            at: Timestamp(at),
+        }
+    }
+
+    #[test]
+    fn a_list_goes_on_behind_the_change_that_was_seen_last_or_is_another_list() {
+        let seen = Seen {
+            head: 7,
+            last: Some(change(7, 1)),
+        };
+        let more = [change(7, 1), change(8, 2)];
+        assert_eq!(seen.rest(&more), Some(&more[1..]));
+        assert_eq!(seen.rest(&more[..1]), Some(&[][..]));
+        assert_eq!(seen.rest(&more[1..]), None, "it was pruned");
+        assert_eq!(seen.rest(&[]), None, "the store was set back");
+        assert_eq!(
+            seen.rest(&[change(7, 3), change(8, 4)]),
+            None,
+            "and went on"
+        );
+        let none = Seen {
+            head: 0,
+            last: None,
+        };
+        assert_eq!(none.rest(&[]), Some(&[][..]));
+        assert_eq!(none.rest(&[change(1, 1)]), Some(&[change(1, 1)][..]));
+        assert_eq!(none.rest(&[change(2, 1)]), None);
     }
 }

@@ -19,6 +19,7 @@ use crate::killpoint::{self, Killpoint};
 use crate::store::StoreError;
 use crate::store::events::{self, Event};
 
+mod again;
 mod gather;
 
 use gather::gather;
@@ -42,6 +43,9 @@ pub(super) struct Flusher {
     after: u64,
     /// What the store has not taken yet.
     leaving: Option<Leaving>,
+    /// Whether the store may lack what it had taken.
+    is_set_back: bool,
+    looked: Instant,
 }
 
 /// One transaction.
@@ -74,6 +78,8 @@ impl Flusher {
             returns: Returns::new(),
             after: 0,
             leaving: None,
+            is_set_back: false,
+            looked: Instant::now(),
         }
     }
 
@@ -132,6 +138,7 @@ impl Flusher {
     /// be a handful of calls a transaction, and one transaction after the other.
     pub(super) async fn flush(&mut self) -> Result<(), FlushError> {
         let waiting = self.ledger.outbox.settled();
+        self.look().await?;
         while self.write_next().await? {
             if self.read >= waiting && self.returns.is_empty() {
                 break;
@@ -147,13 +154,16 @@ impl Flusher {
 
     /// Writes one batch; false if nothing waits.
     async fn write_next(&mut self) -> Result<bool, FlushError> {
+        self.mend().await?;
         if self.leaving.is_none() {
             self.leaving = self.next().await?;
         }
         let Some(leaving) = &self.leaving else {
             return Ok(false);
         };
-        self.ledger.book(leaving).await?;
+        let booked = self.ledger.book(leaving).await;
+        self.is_set_back |= matches!(booked, Err(StoreError::SetBack));
+        booked?;
         self.ledger.booked(self.leaving.take().unwrap_or_default());
         Ok(true)
     }

@@ -159,6 +159,20 @@ impl Journal {
         Reader::new(Arc::clone(self))
     }
 
+    /// Reads once more what the store had already: all that this process wrote and that is still there,
+    /// up to the mark.
+    pub fn reader_of_all(self: &Arc<Self>) -> (Reader, Position) {
+        (Reader::of_all(Arc::clone(self)), self.marked())
+    }
+
+    /// Reads once more what the last process in this directory left, as far as it is still there.
+    pub fn inherited(&self) -> Replay {
+        let inherited = self.inherited.lock();
+        let numbers = inherited.iter().map(|inherited| inherited.segment.number);
+        let directory = self.directory.path.clone();
+        Replay::new(directory, numbers.collect(), frame::Place::default())
+    }
+
     /// Everything up to `position` is in the store. Only permits deletion.
     pub fn mark(&self, position: Position) {
         let mut writer = self.writer.lock();
@@ -206,6 +220,10 @@ impl Journal {
 
     fn readable(&self, position: u64) -> Option<Readable> {
         self.writer.lock().log.readable(position)
+    }
+
+    fn start(&self) -> u64 {
+        self.writer.lock().log.start()
     }
 
     fn marked(&self) -> Position {

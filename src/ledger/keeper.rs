@@ -67,8 +67,34 @@ impl Ledger {
                 budget.slice().renewed(*lease, sent, self.lasts);
             }
         }
+        self.take_refunds().await?;
         leases::suspect_expired(&self.db, now).await?;
         leases::charge_expired(&self.db, now).await?;
+        Ok(())
+    }
+
+    /// Has back what was charged for leases that were closed while this process was away, once all that
+    /// it spent from them is booked.
+    async fn take_refunds(&self) -> Result<(), StoreError> {
+        let spent_up: Vec<(Arc<Budget>, Vec<Uuid>)> = {
+            let budgets = self.budgets.lock();
+            let lost = budgets
+                .values()
+                .map(|budget| (Arc::clone(budget), budget.slice().spent_up().to_vec()));
+            lost.filter(|(_, leases)| !leases.is_empty()).collect()
+        };
+        let leases: Vec<Uuid> = spent_up
+            .iter()
+            .flat_map(|(_, leases)| leases)
+            .copied()
+            .collect();
+        if leases.is_empty() {
+            return Ok(());
+        }
+        leases::refund(&self.db, &self.holder, &leases, self.clock.now()).await?;
+        for (budget, leases) in &spent_up {
+            budget.slice().refunded(leases);
+        }
         Ok(())
     }
 

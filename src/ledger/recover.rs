@@ -2,6 +2,7 @@
 //! ended, and those that nobody settled, as interrupted. Then their leases close, and what was left
 //! of them is free again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::journal::{Closing, Opening, Predecessor, Remains, Replay, Replayed, W
 use super::record::event;
 use crate::killpoint::{self, Killpoint};
 use crate::store::events::{self, Batch, Event};
+use crate::store::retention::Pruned;
 use crate::store::{Db, StoreError, leases};
 
 const BATCH: usize = 4096;
@@ -26,6 +28,12 @@ pub enum RecoverError {
     /// The store refuses what is to be booked, or this process.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A later life of this journal is known, so this is a copy of it.
+    #[error(
+        "the data directory of {} is older than the database, which knows a later start of it: it was copied, or restored from a copy; two gateways need a directory each, and of a restored one move `journal` away (what it has was booked by whoever came after it)",
+        .0.display()
+    )]
+    Outdated(PathBuf),
     /// A journal cannot be read.
     #[error("a journal cannot be read: {0}")]
     Journal(#[from] std::io::Error),
@@ -34,7 +42,14 @@ pub enum RecoverError {
 impl Ledger {
     /// Enters this process and books what `predecessors` left, however long the store is away.
     pub async fn open(&self, predecessors: Vec<Predecessor>) -> Result<(), RecoverError> {
-        patiently(|| leases::register(&self.db, &self.holder, self.clock.now())).await?;
+        let register = || leases::register(&self.db, &self.holder, self.clock.now());
+        match patiently(register).await {
+            Err(StoreError::Fenced) => {
+                let directory = self.journal.directory().to_owned();
+                return Err(RecoverError::Outdated(directory));
+            }
+            registered => registered?,
+        }
         for predecessor in predecessors {
             self.succeed(predecessor).await?;
         }
@@ -93,13 +108,20 @@ impl Ledger {
         predecessor: &Predecessor,
         which: Which,
     ) -> Result<(Remains, usize), RecoverError> {
+        let pruned = match which {
+            // What had to be booked before that is booked: the rest was, when it was marked.
+            Which::All => patiently(|| Pruned::read(&self.db)).await?,
+            Which::Unmarked => Pruned::default(),
+        };
+        let is_pruned = |call: &Opening| pruned.covers(call.organisation_id, call.at);
         let mut replay = predecessor.replay(which);
         let mut count = 0;
         loop {
             let (rest, replayed) = next(replay).await?;
             replay = rest;
             match replayed {
-                Replayed::Settled(calls) => {
+                Replayed::Settled(mut calls) => {
+                    calls.retain(|(opening, _)| !is_pruned(opening));
                     self.catch_up(&calls).await?;
                     count += calls.len();
                     killpoint::reach(Killpoint::Replaying);
@@ -109,14 +131,18 @@ impl Ledger {
         }
     }
 
-    /// Whether the store lost a call that it had.
+    /// Whether the store lost a call that it had. One that it let go on its own is not lost.
     async fn was_set_back(&self, remains: &Remains) -> Result<bool, StoreError> {
         let Some(newest) = &remains.newest_booked else {
             return Ok(false);
         };
         let (organisation, at, id) = (newest.organisation_id, newest.at, newest.id);
-        let is_booked = || events::is_booked(&self.db, organisation, at, id);
-        Ok(!patiently(is_booked).await?)
+        let was_booked = || events::was_booked(&self.db, organisation, at, id);
+        let was_booked = patiently(was_booked).await?;
+        if was_booked {
+            self.booker.begin_with(organisation, at, id);
+        }
+        Ok(!was_booked)
     }
 
     async fn catch_up(&self, calls: &[(Opening, Closing)]) -> Result<(), StoreError> {
@@ -127,7 +153,7 @@ impl Ledger {
 }
 
 /// Reading blocks.
-async fn next(mut replay: Replay) -> std::io::Result<(Replay, Replayed)> {
+pub(super) async fn next(mut replay: Replay) -> std::io::Result<(Replay, Replayed)> {
     let reading = move || {
         let replayed = replay.next(BATCH)?;
         Ok((replay, replayed))

@@ -40,6 +40,10 @@ pub(super) struct Slice {
     open: i64,
     /// What calls were charged that held nothing of the lease: of an earlier one, or of none.
     strays: Tally,
+    /// Leases that the store closed, and may have charged for what this process did not spend.
+    lost: Vec<Uuid>,
+    /// What calls still hold of them.
+    lost_held: i64,
     /// Of what strays were charged, what the store knew before it was last asked.
     asked: i64,
     seen: Seen,
@@ -93,6 +97,8 @@ impl Slice {
             lease: Lease::new(),
             open: 0,
             strays: Tally::default(),
+            lost: Vec::new(),
+            lost_held: 0,
             asked: 0,
             seen: Seen {
                 used,
@@ -240,6 +246,9 @@ impl Slice {
             self.lease.release(spent.held, spent.charged);
         } else {
             // No lease of ours covers it: booked, it adds to what is used and takes from none.
+            if self.lost.contains(&spent.lease) {
+                self.lost_held = self.lost_held.saturating_sub(spent.held);
+            }
             self.strays.charge(spent.charged);
             self.seen.used = self.seen.used.saturating_add(spent.charged);
         }

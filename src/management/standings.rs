@@ -33,7 +33,7 @@ pub struct BudgetStanding {
     pub limit: BudgetLimit,
     /// Spent for good.
     pub used: i64,
-    /// Held by calls in flight, as last heard.
+    /// Held by calls in flight, as last heard, up to ten seconds ago.
     pub held: i64,
     /// When counting starts anew; `None` if never.
     pub resets_at: Option<Timestamp>,

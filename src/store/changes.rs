@@ -10,7 +10,7 @@ use super::{Db, StoreError};
 use crate::domain::time::Timestamp;
 
 const HEAD: &str = "SELECT n FROM changes_head";
-const SINCE: &str = "SELECT id, kind, subject FROM changes WHERE id > $1 ORDER BY id";
+const SINCE: &str = "SELECT id, kind, subject, at FROM changes WHERE id > $1 ORDER BY id";
 const NEXT: &str = "UPDATE changes_head SET n = n + 1 RETURNING n";
 const APPEND: &str = "INSERT INTO changes (id, kind, subject, at) VALUES ($1, $2, $3, $4)";
 const CHANNEL: &str = "tollgate_changes";
@@ -27,6 +27,8 @@ pub struct Change {
     pub kind: ChangeKind,
     /// Which one.
     pub subject: Uuid,
+    /// When; with all of this, two changes of one number are told apart.
+    pub at: Timestamp,
 }
 
 /// What a change is about.

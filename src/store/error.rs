@@ -40,6 +40,9 @@ pub enum StoreError {
     /// A later process took over from this one, which may not hold room any more.
     #[error("another process took over from this one")]
     Fenced,
+    /// The database lacks what this process wrote: it was replaced by an older one.
+    #[error("the database was set back while this process ran")]
+    SetBack,
     /// There is no such thing, or it belongs to another organisation.
     #[error("there is no such organisation, project or key")]
     NotFound,

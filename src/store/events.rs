@@ -20,9 +20,13 @@ use crate::domain::usage::Source;
 use crate::killpoint::{self, Killpoint};
 
 mod kinds;
+mod last;
 mod previous;
 
-use kinds::Kinds;
+pub use last::was_booked;
+
+use kinds::{Found, Kinds};
+use last::{Last, Row};
 
 macro_rules! into_events {
     ($rest:literal) => {
@@ -39,9 +43,7 @@ macro_rules! into_events {
 static INSERT: Listing = into_events!("");
 static INSERT_AND_TELL: Listing = into_events!(" RETURNING id");
 
-const FIND: &str = "SELECT 1 FROM events WHERE organisation_id = $1 AND at = $2 AND id = $3";
-
-pub(super) const STATEMENTS: &[&str] = &[FIND];
+pub(super) const STATEMENTS: &[&str] = &[last::FIND];
 
 /// The columns of a row, for either engine.
 macro_rules! bind {
@@ -133,6 +135,7 @@ pub struct Booker {
     db: Db,
     kinds: Kinds,
     names: ModelNames,
+    last: Last,
 }
 
 /// What one transaction books.
@@ -148,7 +151,7 @@ pub struct Batch<'a> {
 
 impl Event<'_> {
     /// The order of the table.
-    fn row(&self) -> (OrganisationId, Timestamp, CallId) {
+    fn row(&self) -> Row {
         (self.organisation_id, self.at, self.id)
     }
 
@@ -179,10 +182,12 @@ impl Booker {
             db,
             kinds: Kinds::default(),
             names: ModelNames::default(),
+            last: Last::default(),
         }
     }
 
-    /// Books `batch` and answers how many of its events were new. One transaction.
+    /// Books `batch` and answers how many of its events were new. One transaction. Once it failed with
+    /// [`StoreError::SetBack`], it does so until it is told to [begin anew](Self::begin_anew).
     pub async fn book(&self, batch: Batch<'_>) -> Result<usize, StoreError> {
         let mut rows: Vec<&Event<'_>> = batch.events.iter().collect();
         rows.sort_unstable_by_key(|event| event.row());
@@ -190,7 +195,39 @@ impl Booker {
         if rows.is_empty() && batch.returns.is_empty() {
             return Ok(0);
         }
-        retried(|| self.book_rows(&rows, batch)).await
+        let booked = retried(|| self.book_rows(&rows, batch)).await;
+        if booked.is_err() {
+            // Whatever answers next may be another server.
+            self.kinds.forget();
+        }
+        booked
+    }
+
+    /// An earlier process booked this call, and the database has it.
+    pub fn begin_with(&self, organisation: OrganisationId, at: Timestamp, id: CallId) {
+        self.last.begin_with((organisation, at, id));
+    }
+
+    /// [`StoreError::SetBack`] if the database lacks what this booked last.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        if let Db::Sqlite(_) = self.db {
+            return Ok(());
+        }
+        self.last.prove(&mut self.db.begin().await?).await
+    }
+
+    /// Books in a database that was set back.
+    pub fn begin_anew(&self) {
+        self.kinds.forget();
+        self.last.forget();
+    }
+
+    /// `rows` are in the database, and so are their `kinds`.
+    fn remember(&self, rows: &[&Event<'_>], kinds: Found) {
+        if let Some(last) = rows.last() {
+            self.last.remember(last.row());
+        }
+        self.kinds.remember(kinds);
     }
 
     /// All events are new unless a booking is repeated: having their ids sent back one by one would
@@ -199,12 +236,13 @@ impl Booker {
         if self.book_all(rows, batch).await? {
             return Ok(rows.len());
         }
-        self.book_new(rows.to_vec(), batch).await
+        self.book_new(rows, batch).await
     }
 
     /// Books `rows` if all of them are new.
     async fn book_all(&self, rows: &[&Event<'_>], batch: Batch<'_>) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
+        self.last.prove(&mut tx).await?;
         let kinds = self.kinds.find(&mut tx, rows).await?;
         let numbered: Vec<_> = rows.iter().copied().zip(kinds.numbers()).collect();
         let inserted = write_rows!(&mut tx, INSERT, &numbered, |insert, (event, kind)| {
@@ -215,19 +253,16 @@ impl Booker {
             self.count(&mut tx, rows, batch).await?;
             killpoint::reach(Killpoint::Booking);
             tx.commit().await?;
-            self.kinds.remember(kinds);
+            self.remember(rows, kinds);
         }
         Ok(are_new)
     }
 
     /// Books those of `rows` that are new.
-    async fn book_new(
-        &self,
-        mut rows: Vec<&Event<'_>>,
-        batch: Batch<'_>,
-    ) -> Result<usize, StoreError> {
+    async fn book_new(&self, rows: &[&Event<'_>], batch: Batch<'_>) -> Result<usize, StoreError> {
         let mut tx = self.db.begin().await?;
-        let kinds = self.kinds.find(&mut tx, &rows).await?;
+        self.last.prove(&mut tx).await?;
+        let kinds = self.kinds.find(&mut tx, rows).await?;
         let numbered: Vec<_> = rows.iter().copied().zip(kinds.numbers()).collect();
         let mut inserted = HashSet::with_capacity(rows.len());
         for rows in batch::chunks(&tx, &numbered) {
@@ -240,12 +275,16 @@ impl Booker {
             })?;
             inserted.extend(ids.into_iter().map(|(id,)| id));
         }
-        rows.retain(|event| inserted.contains(&event.id));
-        self.count(&mut tx, &rows, batch).await?;
+        let new: Vec<&Event<'_>> = rows
+            .iter()
+            .filter(|event| inserted.contains(&event.id))
+            .copied()
+            .collect();
+        self.count(&mut tx, &new, batch).await?;
         killpoint::reach(Killpoint::Booking);
         tx.commit().await?;
-        self.kinds.remember(kinds);
-        Ok(rows.len())
+        self.remember(rows, kinds);
+        Ok(new.len())
     }
 
     /// Adds `rows`, which are new, to everything that counts.
@@ -259,20 +298,6 @@ impl Booker {
         rollups::add(tx, rows, &self.names).await?;
         previous::count(tx, rows).await
     }
-}
-
-/// Whether a call is booked.
-pub async fn is_booked(
-    db: &Db,
-    organisation: OrganisationId,
-    at: Timestamp,
-    id: CallId,
-) -> Result<bool, StoreError> {
-    let found: Option<i32> = with_pool!(db, |pool| {
-        let find = sqlx::query_scalar(FIND).bind(organisation).bind(at);
-        find.bind(id).fetch_optional(pool).await
-    })?;
-    Ok(found.is_some())
 }
 
 /// Books `batch` once, remembering nothing; see [`Booker::book`].

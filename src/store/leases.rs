@@ -19,7 +19,7 @@ mod rows;
 mod spend;
 mod take_back;
 
-pub use close::{charge_expired, close_predecessors, suspect_expired};
+pub use close::{charge_expired, close_own, close_predecessors, refund, suspect_expired};
 pub use grant::grant;
 pub use recall::recall;
 pub use renew::{register, renew};
@@ -32,6 +32,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     renew::ORPHAN,
     close::BY_EXPIRY,
     close::BY_HOLDER,
+    close::UNCLAIMED,
 ];
 
 /// How long a process and its leases live after they were heard of.

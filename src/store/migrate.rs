@@ -53,6 +53,11 @@ const POSTGRES: &[Step] = &[
         "find calls by index",
         include_str!("../../migrations/postgres/0007_find_calls_by_index.sql"),
     ),
+    (
+        8,
+        "note pruned calls",
+        include_str!("../../migrations/postgres/0008_note_pruned_calls.sql"),
+    ),
 ];
 
 const SQLITE: &[Step] = &[
@@ -90,6 +95,11 @@ const SQLITE: &[Step] = &[
         7,
         "find calls by index",
         include_str!("../../migrations/sqlite/0007_find_calls_by_index.sql"),
+    ),
+    (
+        8,
+        "note pruned calls",
+        include_str!("../../migrations/sqlite/0008_note_pruned_calls.sql"),
     ),
 ];
 

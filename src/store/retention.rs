@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 
 mod calls;
 
-pub use calls::prune_calls;
+pub use calls::{Pruned, prune_calls};
 
 /// Rows that one transaction deletes.
 const BATCH: i64 = 500;
@@ -52,6 +52,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     calls::ORGANISATIONS,
     calls::DELETE,
     calls::KINDS,
+    calls::NOTE,
+    calls::PRUNED,
 ];
 
 /// Deletes some of what is older than its kind is kept, the audit log's rows before `audit`. Answers

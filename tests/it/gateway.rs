@@ -28,6 +28,7 @@ mod rate_limits;
 mod routes;
 mod routing;
 mod secrets;
+mod set_back;
 mod shutdown;
 mod slow_store;
 mod store_away;

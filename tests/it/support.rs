@@ -14,4 +14,5 @@ pub mod people;
 pub mod postgres;
 pub mod proxy;
 pub mod running;
+pub mod standby;
 pub mod tmpfs;

@@ -81,6 +81,11 @@ impl Log {
         Some((first.segment.number, first.end))
     }
 
+    /// Where the oldest segment begins.
+    pub(super) fn start(&self) -> u64 {
+        self.0.front().map_or(0, |first| first.base)
+    }
+
     /// Takes out the oldest segment, if it still is the one of `number` and not being written.
     pub(super) fn take(&mut self, number: u32) -> Option<Segment> {
         let is_first = self.first().is_some_and(|(first, _)| first == number);

@@ -45,10 +45,23 @@ impl Reader {
         Self { journal, position }
     }
 
+    /// From the oldest record that is still there.
+    pub(super) fn of_all(journal: Arc<Journal>) -> Self {
+        let position = Position::default();
+        Self { journal, position }
+    }
+
+    /// Whether everything up to `position` was read.
+    pub fn is_at(&self, position: Position) -> bool {
+        self.position.at >= position.at
+    }
+
     /// At most `most` calls that were settled after the last ones; none if there are no more yet.
     pub fn next(&mut self, most: usize) -> io::Result<Batch> {
         let mut settled = Vec::new();
         let mut position = self.position;
+        // What is booked may be deleted before it is read once more.
+        position.at = position.at.max(self.journal.start());
         while settled.len() < most
             && let Some(part) = self.journal.readable(position.at)
         {

@@ -109,6 +109,13 @@ impl Store {
             self.used += row.charged.unwrap_or_default();
         }
     }
+
+    /// What no event took of that goes back.
+    fn refund(&mut self, lease: Uuid) {
+        let row = self.leases.get_mut(&lease);
+        let left = row.and_then(|row| row.charged.as_mut());
+        self.used -= left.map(std::mem::take).unwrap_or_default();
+    }
 }
 
 /// A process: its slice, its calls, and what is on its way to the store and back.
@@ -239,12 +246,38 @@ impl Process {
         }
     }
 
+    fn take_refunds(&mut self, store: &mut Store) {
+        let leases = self.slice.spent_up().to_vec();
+        for lease in &leases {
+            store.refund(*lease);
+        }
+        self.slice.refunded(&leases);
+    }
+
     /// What will be used if all open calls use what they hold.
     fn used_at_last(&self, store: &Store) -> i64 {
         let mut store = store.clone();
         self.outbox.iter().for_each(|spent| store.book(spent));
         store.used + self.slice.held()
     }
+}
+
+#[test]
+fn what_was_charged_for_a_lost_lease_is_asked_back_when_all_that_it_paid_for_is_booked() {
+    let mut store = Store::new(1000, 1);
+    let mut process = Process::new(&store);
+    process.ask(&mut store, 600);
+    assert!(process.take(100));
+    let lost = process.slice.lease();
+    store.charge(lost);
+    process.slice.lose(lost);
+    assert!(process.slice.spent_up().is_empty(), "a call holds of it");
+    process.settle(0, 70);
+    assert!(process.slice.spent_up().is_empty(), "it is not booked");
+    process.flush(&mut store);
+    assert_eq!((process.slice.spent_up(), store.used), (&[lost][..], 600));
+    process.take_refunds(&mut store);
+    assert_eq!((process.slice.spent_up(), store.used), (&[][..], 70));
 }
 
 #[test]

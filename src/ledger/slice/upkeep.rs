@@ -98,8 +98,22 @@ impl Slice {
         if lease == self.lease.id {
             self.seen.used = self.used();
             self.strays.add(&self.lease.spent);
+            self.lost.push(lease);
+            self.lost_held = self.lost_held.saturating_add(self.lease.held);
             self.lease = Lease::new();
         }
+    }
+
+    /// The leases that were lost, once all that was spent from them is booked: what the store charged
+    /// for them beyond that was for nothing.
+    pub(in crate::ledger) fn spent_up(&self) -> &[Uuid] {
+        let is_booked = self.lost_held == 0 && self.strays.unbooked() == 0;
+        if is_booked { &self.lost } else { &[] }
+    }
+
+    /// What was charged for `leases` was given back.
+    pub(in crate::ledger) fn refunded(&mut self, leases: &[Uuid]) {
+        self.lost.retain(|lease| !leases.contains(lease));
     }
 
     /// Whether there is something that the store has to keep alive.
@@ -111,7 +125,7 @@ impl Slice {
     pub(in crate::ledger) fn is_blank(&self) -> bool {
         let kept = self.open.max(self.lease.balance.remaining);
         let unbooked = self.lease.unbooked().max(self.strays.unbooked());
-        kept == 0 && unbooked == 0 && !self.lease.is_unsure
+        kept == 0 && unbooked == 0 && self.lost.is_empty() && !self.lease.is_unsure
     }
 
     /// Looks of the keeper since a call last held something; this one is counted.

@@ -59,7 +59,7 @@ pub struct KeyView {
 pub struct QuotaState {
     /// What calls of the period used.
     pub used: i64,
-    /// What calls in flight hold, as last heard.
+    /// What calls in flight hold, as last heard, up to ten seconds ago.
     pub held: i64,
     /// What is left.
     pub remaining: i64,
@@ -73,7 +73,7 @@ pub struct QuotaState {
 pub struct BudgetState {
     /// What calls of the period cost.
     pub used_usd: String,
-    /// What calls in flight hold, as last heard.
+    /// What calls in flight hold, as last heard, up to ten seconds ago.
     pub held_usd: String,
     /// What is left.
     pub remaining_usd: String,

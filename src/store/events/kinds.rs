@@ -83,6 +83,11 @@ impl Kinds {
         digests.iter().map(number).collect()
     }
 
+    /// Remembers nothing any more.
+    pub(super) fn forget(&self) {
+        self.known.lock().clear();
+    }
+
     /// Remembers what is in the database now.
     pub(super) fn remember(&self, found: Found) {
         let mut known = self.known.lock();

@@ -147,6 +147,12 @@ impl Lease {
         }
     }
 
+    /// Its life is over. How long it stays suspect counts from `now`, when that was seen.
+    pub(super) fn suspect(&mut self, now: Timestamp) {
+        self.state = LeaseState::Suspect;
+        self.expires_at = now;
+    }
+
     /// Closes it and gives back what is left of it.
     pub(super) fn close(&mut self, budget: &mut Budget) {
         self.release(self.remaining, budget);
@@ -161,6 +167,14 @@ impl Lease {
         budget.used = budget.used.saturating_add(charged);
         self.unclaimed = charged;
         charged
+    }
+
+    /// Takes back what its closing charged and no event has claimed. Answers by how much `budget` is
+    /// used more, which is less.
+    pub(super) fn refund(&mut self, budget: &mut Budget) -> i64 {
+        let unclaimed = std::mem::take(&mut self.unclaimed);
+        budget.used = budget.used.saturating_sub(unclaimed);
+        unclaimed.saturating_neg()
     }
 
     /// Frees at most what is left of it.

@@ -17,13 +17,19 @@ use crate::store::{Db, StoreError};
 pub(super) const ORGANISATIONS: &str = "SELECT id FROM organisations ORDER BY id";
 pub(super) const DELETE: &str = "DELETE FROM events WHERE organisation_id = $1 AND (at, id) IN
         (SELECT at, id FROM events WHERE organisation_id = $1 AND at < $2 ORDER BY at, id LIMIT $3)
-    RETURNING kind_id, total_tokens, cost_nano";
+    RETURNING at, kind_id, total_tokens, cost_nano";
 /// A kind is one day's; it goes when that day's last call has gone.
 pub(super) const KINDS: &str = "DELETE FROM kinds WHERE id IN (
         SELECT k.id FROM kinds k WHERE k.organisation_id = $1 AND k.day < $2 AND NOT EXISTS (
             SELECT 1 FROM events e WHERE e.organisation_id = k.organisation_id AND e.at >= k.day
                 AND e.at < $2 AND e.kind_id = k.id)
         LIMIT $3)";
+
+/// Two processes may prune at once.
+pub(super) const NOTE: &str = "INSERT INTO pruned_calls (organisation_id, through) VALUES ($1, $2)
+    ON CONFLICT (organisation_id) DO UPDATE SET through = excluded.through
+    WHERE pruned_calls.through < excluded.through";
+pub(super) const PRUNED: &str = "SELECT organisation_id, through FROM pruned_calls";
 
 static DRAWS: Listing = Listing::new(
     "SELECT id, requests, budgets FROM kinds WHERE id IN (",
@@ -39,6 +45,7 @@ static KEEP: Listing = Listing::insert(
 
 #[derive(FromRow)]
 struct Deleted {
+    at: Timestamp,
     kind_id: i64,
     total_tokens: i64,
     cost_nano: i64,
@@ -49,6 +56,25 @@ struct Kind {
     id: i64,
     requests: i64,
     budgets: Vec<u8>,
+}
+
+/// Up to when the calls of each organisation were let go.
+#[derive(Debug, Default)]
+pub struct Pruned(HashMap<OrganisationId, Timestamp>);
+
+impl Pruned {
+    /// What was let go in `db` so far.
+    pub async fn read(db: &Db) -> Result<Self, StoreError> {
+        let rows: Vec<(OrganisationId, Timestamp)> =
+            with_pool!(db, |pool| sqlx::query_as(PRUNED).fetch_all(pool).await)?;
+        Ok(Self(rows.into_iter().collect()))
+    }
+
+    /// Whether a call of `organisation` that began `at` then would be gone by now.
+    pub fn covers(&self, organisation: OrganisationId, at: Timestamp) -> bool {
+        let through = self.0.get(&organisation);
+        through.is_some_and(|through| at <= *through)
+    }
 }
 
 /// Deletes some of the calls that began before `before`. Answers how many rows went; none are left
@@ -75,6 +101,12 @@ async fn prune(
         delete.bind(BATCH).fetch_all(c).await
     })?;
     keep_sums(&mut tx, &deleted).await?;
+    if let Some(through) = deleted.iter().map(|call| call.at).max() {
+        with_tx!(&mut tx, |c| {
+            let note = sqlx::query(NOTE).bind(organisation).bind(through);
+            note.execute(c).await.map(|_| ())
+        })?;
+    }
     // Days that are over before it: of the day it is in, calls may come and go.
     let day = Period::Day.start(before);
     let kinds = with_tx!(&mut tx, |c| {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tollgate::domain::key::PlainKey;
 use tollgate::domain::tenant::KeyStatus;
 use tollgate::domain::time::Clock;
+use tollgate::store::Db;
 use tollgate::store::keys::{self, KeyPatch, NewKey};
 
 use super::limits::{at_once, quota, statuses};
@@ -18,6 +19,7 @@ on_both_engines!(
     a_key_made_after_it_was_asked_for_works_within_a_second,
     what_another_process_switches_is_obeyed_within_a_second,
     a_flood_of_unknown_keys_leaves_known_ones_alone,
+    a_key_that_is_deleted_after_the_store_was_set_back_is_refused_within_a_second,
 );
 
 /// The code of a chat call with `secret`, or `None` if it is served.
@@ -199,4 +201,50 @@ async fn while_postgres_hangs_known_keys_work_for_the_grace_and_nothing_is_lost(
 #[tokio::test]
 async fn a_postgres_that_moved_is_found_again_though_old_connections_never_end() {
     without_the_store(Proxy::strand).await;
+}
+
+/// As if the store had never seen the last `count` changes.
+async fn forget_changes(db: &Db, count: i64) {
+    let forget = [
+        "DELETE FROM changes WHERE id > (SELECT n FROM changes_head) - $1",
+        "UPDATE changes_head SET n = n - $1",
+    ];
+    for sql in forget {
+        match db {
+            Db::Postgres(pool) => sqlx::query(sql).bind(count).execute(pool).await.map(drop),
+            Db::Sqlite(pools) => {
+                let pool = pools.writer();
+                sqlx::query(sql).bind(count).execute(pool).await.map(drop)
+            }
+        }
+        .unwrap();
+    }
+}
+
+async fn a_key_that_is_deleted_after_the_store_was_set_back_is_refused_within_a_second(
+    database: TestDb,
+) {
+    let app = TestApp::with(database, Provider::honest().await, "").await;
+    let other = app.database.other_process().await;
+    let keys = [app.key().await, app.key().await, app.key().await];
+    let now = || Clock::default().now();
+    for (lost, key) in keys.iter().enumerate() {
+        within_a_second(&app, key, None).await;
+        let change = async || {
+            let patch = KeyPatch::default();
+            keys::update(&other, key.id, patch, now()).await.unwrap();
+        };
+        for _ in 0..3 {
+            change().await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        within_a_second(&app, key, None).await;
+        forget_changes(&other, 3).await;
+        // The list is behind what was seen, as far, or ahead of it.
+        for _ in 0..lost * 2 {
+            app.key().await;
+        }
+        keys::delete(&other, key.id, now()).await.unwrap();
+        within_a_second(&app, key, Some("invalid_api_key")).await;
+    }
 }

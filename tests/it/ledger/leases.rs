@@ -14,6 +14,8 @@ const SUSPECT: &str = "SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM l
     WHERE instance_id = $1 AND state = 'suspect'";
 const AGE: &str = "UPDATE leases SET expires_at = now() - make_interval(secs => $2)
     WHERE instance_id = $1 AND state <> 'closed'";
+const ADJUSTED: &str = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM adjustments
+    WHERE lease_id IS NOT NULL";
 const SUCCEED: &str = "UPDATE instances SET epoch = epoch + 1 WHERE id = $1";
 
 impl Site {
@@ -25,6 +27,12 @@ impl Site {
     /// What its suspect leases hold.
     pub async fn suspect_of(&self, machine: &Machine) -> i64 {
         self.sum(SUSPECT, machine).await
+    }
+
+    /// What is used without a call, because leases were charged.
+    pub async fn charged(&self) -> i64 {
+        let sum = sqlx::query_scalar(ADJUSTED);
+        sum.fetch_one(self.pool()).await.unwrap()
     }
 
     /// As if the leases of `machine`, which must be dead, had expired so long ago.
@@ -45,7 +53,7 @@ impl Site {
         sum.fetch_one(self.pool()).await.unwrap()
     }
 
-    fn pool(&self) -> &PgPool {
+    pub fn pool(&self) -> &PgPool {
         match &self.database.db {
             Db::Postgres(pool) => pool,
             Db::Sqlite(_) => panic!("leases of SQLite never expire"),

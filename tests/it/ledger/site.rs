@@ -244,12 +244,8 @@ impl Process {
     }
 
     /// Waits until it ends because it cannot go on; what it says.
-    pub async fn failed(mut self) -> String {
-        let running = &mut self.starting.0;
-        until("the process ends", async || running.is_over()).await;
-        let (status, errors) = running.ended();
-        assert_eq!(status.code(), Some(1), "{errors}");
-        errors
+    pub async fn failed(self) -> String {
+        self.starting.failed().await
     }
 
     /// Waits until it was killed.
@@ -262,6 +258,14 @@ impl Starting {
     pub fn kill(mut self) {
         self.0.signal("KILL");
         self.0.ended();
+    }
+
+    /// Waits until it ends because it cannot go on; what it says.
+    pub async fn failed(mut self) -> String {
+        until("the process ends", async || self.0.is_over()).await;
+        let (status, errors) = self.0.ended();
+        assert_eq!(status.code(), Some(1), "{errors}");
+        errors
     }
 
     /// Waits until it was killed.

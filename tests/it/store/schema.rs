@@ -29,7 +29,7 @@ async fn migrating_again_changes_nothing(test: TestDb) {
     test.db.migrate().await.unwrap();
     assert_eq!(
         number!(&test.db, "SELECT COUNT(*) FROM _sqlx_migrations"),
-        7
+        8
     );
 }
 

@@ -2,6 +2,7 @@
 //! worked with, and those that are not ours are refused.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -26,6 +27,7 @@ on_both_engines!(
     a_later_release_says_whether_this_one_may_go_on
 );
 
+const DAY: Duration = Duration::from_hours(24);
 const POSTGRES: &str = include_str!("../../../migrations/postgres/0001_create_tables.sql");
 const SQLITE: &str = include_str!("../../../migrations/sqlite/0001_create_tables.sql");
 
@@ -118,6 +120,10 @@ async fn books_of_the_first_release_are_carried_over(test: TestDb) {
         texts == ("gpt-4o", "openai", 200, Source::Reported)
             && numbers == (now(), 30, 1500, Some(90))
     }));
+    for (day, may_be_pruned) in [(now().minus(DAY), true), (now().plus(DAY), false)] {
+        let was_booked = events::was_booked(&test.db, acme, day, CallId::new()).await;
+        assert_eq!(was_booked.unwrap(), may_be_pruned);
+    }
     let more = Event {
         budgets: budgets
             .iter()

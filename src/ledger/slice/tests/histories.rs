@@ -28,6 +28,7 @@ enum Step {
     Confirm(usize),
     Empty(usize),
     Charge(usize),
+    Refund(usize),
     Edit(Option<i64>),
 }
 
@@ -43,7 +44,8 @@ fn steps(processes: usize) -> impl Strategy<Value = Vec<Step>> {
         3 => who.clone().prop_map(Step::Book),
         3 => who.clone().prop_map(Step::Confirm),
         1 => who.clone().prop_map(Step::Empty),
-        1 => who.prop_map(Step::Charge),
+        1 => who.clone().prop_map(Step::Charge),
+        1 => who.prop_map(Step::Refund),
         1 => prop::option::weighted(0.8, 0i64..20_000).prop_map(Step::Edit),
     ];
     prop::collection::vec(step, 0..120)
@@ -92,6 +94,7 @@ impl World {
                 store.charge(slice.lease());
                 slice.lose(slice.lease());
             }
+            Step::Refund(who) => self.processes[who].take_refunds(store),
             Step::Edit(amount) => self.edit(amount),
         }
         false
@@ -137,6 +140,7 @@ proptest! {
         for process in &mut world.processes {
             process.empty();
             process.flush(&mut world.store);
+            process.take_refunds(&mut world.store);
             prop_assert!(process.slice.is_blank());
         }
         prop_assert_eq!(world.store.leased(), 0, "I6");

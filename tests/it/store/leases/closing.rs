@@ -12,6 +12,9 @@ on_both_engines!(
     a_suspect_lease_that_is_given_back_is_closed,
     the_next_life_gives_back_what_its_predecessors_left,
     leases_of_a_journal_that_is_gone_are_charged,
+    a_step_of_the_clock_charges_no_lease_whose_owner_has_not_been_heard_since,
+    what_was_charged_and_never_spent_goes_back_once_to_whoever_comes_back,
+    a_process_that_ends_gives_back_nothing_of_its_earlier_lives,
 );
 
 async fn state(books: &Books, state: &str) -> i64 {
@@ -69,16 +72,16 @@ async fn a_lease_that_stays_away_is_charged_and_late_events_claim_it(test: TestD
     books.book(&[books.call(Some(one.lease), 100)]).await;
     suspect(&books).await;
     assert_eq!(
-        leases::charge_expired(books.db(), after(15)).await.unwrap(),
+        leases::charge_expired(books.db(), after(16)).await.unwrap(),
         0
     );
     assert_eq!(
-        leases::charge_expired(books.db(), after(16)).await.unwrap(),
+        leases::charge_expired(books.db(), after(17)).await.unwrap(),
         1
     );
     assert_eq!(books.counters().await, (500, 0));
     assert_eq!(
-        books.renew(&one, after(16)).await.unwrap().lost,
+        books.renew(&one, after(17)).await.unwrap().lost,
         [one.lease]
     );
     assert!(books.ask(&one, 1).await.is_lost);
@@ -154,4 +157,72 @@ async fn leases_of_a_journal_that_is_gone_are_charged(test: TestDb) {
         1
     );
     assert_eq!(books.counters().await, (500, 0));
+}
+
+async fn a_step_of_the_clock_charges_no_lease_whose_owner_has_not_been_heard_since(test: TestDb) {
+    let books = Books::new(test).await;
+    let one = books.process().await;
+    books.ask(&one, 500).await;
+    execute!(books.db(), "UPDATE leases SET expires_at = $1", after(1));
+    let sweep = async |minutes| {
+        let suspect = leases::suspect_expired(books.db(), after(minutes)).await;
+        let charged = leases::charge_expired(books.db(), after(minutes)).await;
+        (suspect.unwrap(), charged.unwrap())
+    };
+    assert_eq!(sweep(600).await, (1, 0));
+    assert_eq!(sweep(614).await, (0, 0));
+    assert!(books.renew(&one, after(614)).await.unwrap().lost.is_empty());
+    assert_eq!(books.counters().await, (0, 500));
+}
+
+/// Charges the lease of a process that was granted 500 tokens, spent 100 and went away.
+async fn charged(books: &Books) -> super::Process {
+    let one = books.process().await;
+    books.ask(&one, 500).await;
+    books.book(&[books.call(Some(one.lease), 100)]).await;
+    suspect(books).await;
+    let charged = leases::charge_expired(books.db(), after(17)).await;
+    assert_eq!((charged.unwrap(), books.counters().await), (1, (500, 0)));
+    one
+}
+
+async fn what_was_charged_and_never_spent_goes_back_once_to_whoever_comes_back(test: TestDb) {
+    let books = Books::new(test).await;
+    let (one, other) = (charged(&books).await, books.process().await);
+    // What was in its journal.
+    books.book(&[books.call(Some(one.lease), 150)]).await;
+    assert_eq!(books.counters().await, (500, 0));
+    let Holder { instance, .. } = one.holder;
+    let refund = async |holder| {
+        let refunded = leases::refund(books.db(), holder, &[one.lease], after(18)).await;
+        refunded.unwrap()
+    };
+    let close = async || {
+        let closed = leases::close_predecessors(books.db(), instance, 2, after(18)).await;
+        closed.unwrap()
+    };
+    assert_eq!(refund(&other.holder).await, 0, "it is not its lease");
+    assert_eq!((close().await, books.counters().await), (1, (250, 0)));
+    assert_eq!(close().await, 0);
+    assert_eq!(refund(&one.holder).await, 0);
+    books.book(&[books.call(Some(one.lease), 30)]).await;
+    assert_eq!(books.counters().await, (280, 0), "nothing is left to claim");
+}
+
+async fn a_process_that_ends_gives_back_nothing_of_its_earlier_lives(test: TestDb) {
+    let books = Books::new(test).await;
+    let one = charged(&books).await;
+    let reborn = super::Process {
+        holder: Holder {
+            epoch: 2,
+            ..one.holder
+        },
+        lease: uuid::Uuid::now_v7(),
+    };
+    leases::register(books.db(), &reborn.holder, after(18))
+        .await
+        .unwrap();
+    books.ask(&reborn, 200).await;
+    let close = leases::close_own(books.db(), &reborn.holder, after(18)).await;
+    assert_eq!((close.unwrap(), books.counters().await), (1, (500, 0)));
 }

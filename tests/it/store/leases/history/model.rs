@@ -193,7 +193,11 @@ impl Model {
     pub fn suspect_expired(&mut self, now: Timestamp) -> usize {
         let expired = self.in_state(State::Open);
         let expired = expired.filter(|lease| lease.expires_at <= now.0);
-        expired.map(|lease| lease.state = State::Suspect).count()
+        let suspect = expired.map(|lease| {
+            lease.state = State::Suspect;
+            lease.expires_at = now.0;
+        });
+        suspect.count()
     }
 
     pub fn charge_expired(&mut self, now: Timestamp) -> usize {
@@ -212,16 +216,23 @@ impl Model {
         charged.len()
     }
 
+    /// Leases that hold something go back, and so does what was charged for the others.
     pub fn close_predecessors(&mut self, instance: Uuid, before: i64) -> usize {
-        let leases = self.leases.iter_mut();
-        let leases = leases.filter(|lease| lease.state != State::Closed);
-        let of_instance = leases.filter(|lease| lease.holder.instance == instance);
-        let earlier = of_instance.filter(|lease| lease.holder.epoch < before);
-        let closed = earlier.map(|lease| {
+        let of_instance = |lease: &&mut Lease| lease.holder.instance == instance;
+        let earlier = self.leases.iter_mut().filter(of_instance);
+        let mut closed = 0;
+        for lease in earlier.filter(|lease| lease.holder.epoch < before) {
+            if lease.state == State::Closed && lease.unclaimed == 0 {
+                continue;
+            }
+            let budget = self.budgets.iter_mut().find(|row| row.id == lease.budget);
+            budget.unwrap().used -= lease.unclaimed;
+            lease.unclaimed = 0;
             lease.remaining = 0;
             lease.state = State::Closed;
-        });
-        closed.count()
+            closed += 1;
+        }
+        closed
     }
 
     fn in_state(&mut self, state: State) -> impl Iterator<Item = &mut Lease> {
