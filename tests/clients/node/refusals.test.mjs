@@ -32,7 +32,7 @@ test("a wrong key is an authentication error and not retried", async () => {
 test("a disabled and an expired key are authentication errors", async () => {
   const disabled = makeKey("node-disabled");
   run("key", "disable", disabled.id);
-  const expired = makeKey("node-expired", "--expires", "2020-01-01T00:00:00Z");
+  const expired = makeKey("node-expired", "--expires", "1ms");
   const codes = [];
   for (const { secret } of [disabled, expired]) {
     codes.push((await refused(clientOf(secret).client, OpenAI.AuthenticationError)).code);
