@@ -107,14 +107,9 @@ async fn a_refusal_of_the_clients_own_options_takes_no_usage_from_others() {
             let message = format!("This is wrong: {asked}");
             return Answer::error(400, "invalid_request_error", "wrong", &message).script();
         }
-        let usage = Usage::new(9, 1);
-        EventStream::of([
-            sse::chunk("hi"),
-            sse::finish("stop"),
-            sse::usage(usage),
-            sse::done(),
-        ])
-        .finish()
+        let usage = seen.wants_usage().then(|| sse::usage(Usage::new(9, 1)));
+        let events = [sse::chunk("hi"), sse::finish("stop")].into_iter();
+        EventStream::of(events.chain(usage).chain([sse::done()])).finish()
     };
     let app = TestApp::before(Provider::start(refuse).await).await;
     let key = app.key().await;
