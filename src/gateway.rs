@@ -91,7 +91,7 @@ impl Gateway {
             .layer(LimitHeadersLayer)
             // → Admitted: a place among the calls that this process takes on
             .layer(capacity::layer(&self.capacity))
-            // → Inspected: the body, read once, and what it asks
+            // → Inspected: the body, read once, and what it asks; its caller proved anew if it was slow
             .layer(inspect::layer(&self.callers, endpoint, self.body_limits))
             // → Routed: what the key may call, and who serves it
             .layer(model_access::layer(&self.catalog))

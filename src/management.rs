@@ -42,7 +42,7 @@ pub mod usage;
 pub mod users;
 
 pub use access::Access;
-pub use fault::{Fault, Faults};
+pub use fault::{Fault, Faults, wrong_end};
 pub use leaks::Leaks;
 pub use once::Made;
 pub use passwords::Passwords;

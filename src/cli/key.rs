@@ -15,6 +15,7 @@ use super::session::{Session, checked_name};
 use crate::domain::limits::{Limits, LimitsPatch};
 use crate::domain::tenant::{KeyStatus, OrganisationId, ProjectId};
 use crate::management::keys::{fresh_secret, wrong_expiry, wrong_grace};
+use crate::management::wrong_end;
 use crate::store::keys::{self, Key, KeyPatch, NewKey};
 use view::{Created, Deleted, View};
 
@@ -160,7 +161,7 @@ impl Create {
         let expires_at = self.settings.expires.and_then(|expiry| expiry.resolve(now));
         if let Some(wrong) = wrong_expiry(expires_at, now) {
             bail!(UsageError(format!(
-                "--expires: {wrong}; choose a later time"
+                "--expires: {wrong}; choose another time"
             )));
         }
         let new = NewKey {
@@ -189,6 +190,12 @@ impl Update {
     async fn run(self, session: &Session) -> anyhow::Result<()> {
         let old = self.named.find(session).await?;
         let now = session.now();
+        let expires_at = self.settings.expires.map(|expiry| expiry.resolve(now));
+        if let Some(wrong) = wrong_end(expires_at.flatten()) {
+            bail!(UsageError(format!(
+                "--expires: {wrong}; choose another time"
+            )));
+        }
         let patch = KeyPatch {
             name: self.name.as_deref().map(checked_name).transpose()?,
             status: None,
@@ -199,7 +206,7 @@ impl Update {
                 .change(&old.limits)?
                 .map(LimitsPatch::from),
             models: self.settings.models.map(|list| list.0),
-            expires_at: self.settings.expires.map(|expiry| expiry.resolve(now)),
+            expires_at,
             ..KeyPatch::default()
         };
         let key = keys::update(&session.db, old.id, patch, now).await?;

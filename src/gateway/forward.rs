@@ -1,7 +1,7 @@
 //! Hands the call to its provider: address, headers, credential, body. Failures are told apart by
 //! whose they are. Nothing is tried twice, except that a provider which refuses `stream_options` is
-//! asked once more without them, and that a kept connection that had closed before any byte was taken is
-//! replaced.
+//! asked once more without them, and that a call which a connection did not take, or its provider did not
+//! process, goes by another one.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -2,27 +2,23 @@
 //! when many wait. A batch that the store did not take is kept and tried again; writing one twice
 //! changes nothing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::Ledger;
-use super::journal::{Closing, Opening, Position, Reader};
+use super::journal::Reader;
 use super::outbox::{BATCH, Returns};
-use super::record::event;
-use crate::killpoint::{self, Killpoint};
 use crate::store::StoreError;
-use crate::store::events::{self, Event};
 
 mod again;
 mod gather;
+mod leaving;
 
 use gather::gather;
+use leaving::Leaving;
 
 const EVERY: Duration = Duration::from_millis(200);
 /// How long a batch may take: a store that hangs counts as away and is asked anew.
@@ -46,18 +42,6 @@ pub(super) struct Flusher {
     /// Whether the store may lack what it had taken.
     is_set_back: bool,
     looked: Instant,
-}
-
-/// One transaction.
-#[derive(Default)]
-struct Leaving {
-    calls: Vec<(Opening, Closing)>,
-    /// Whoever waits for the first of `calls`, which no journal has.
-    stranded: Vec<oneshot::Sender<()>>,
-    returns: Returns,
-    end: Option<Position>,
-    /// What `calls` were charged, by budget and lease.
-    charged: HashMap<(Uuid, Uuid), i64>,
 }
 
 /// Why nothing was written.
@@ -177,8 +161,7 @@ impl Flusher {
             self.returns = outbox.take_returns();
             self.after = outbox.settled();
         }
-        let most = usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let batch = gather(most, |at_once| self.reader.next(at_once)).await?;
+        let batch = gather(BATCH, |at_once| self.reader.next(at_once)).await?;
         self.read = self.read.saturating_add(count(batch.settled.len()));
         let mut leaving = Leaving::default();
         for stranded in outbox.take_stranded() {
@@ -198,80 +181,6 @@ impl Flusher {
 }
 
 impl Ledger {
-    /// What `leaving` charges may be in the store from now on.
-    fn depart(&self, leaving: &mut Leaving) {
-        for (opening, closing) in &leaving.calls {
-            for drawn in &opening.draws {
-                let lease = drawn.lease.unwrap_or_default();
-                let sum = leaving.charged.entry((drawn.budget, lease)).or_default();
-                *sum = sum.saturating_add(closing.charged(drawn.unit));
-            }
-        }
-        let budgets = self.budgets.lock();
-        for ((row, lease), charged) in &leaving.charged {
-            if let Some(budget) = budgets.get(row) {
-                budget.slice().booking(*lease, *charged);
-            }
-        }
-    }
-
-    async fn book(&self, leaving: &Leaving) -> Result<(), StoreError> {
-        killpoint::reach(Killpoint::Synced);
-        let events: Vec<Event<'_>> = leaving.calls.iter().map(event).collect();
-        let returns: Vec<_> = leaving.returns.values().map(|(back, _)| *back).collect();
-        let held = self.held(leaving.charged.keys().map(|(row, _)| row));
-        let batch = events::Batch {
-            events: &events,
-            returns: &returns,
-            held: &held,
-        };
-        let booking = timeout(PATIENCE, self.booker.book(batch)).await;
-        booking.map_err(|late| StoreError::unavailable(&late))??;
-        killpoint::reach(Killpoint::Booked);
-        Ok(())
-    }
-
-    /// What running calls hold of the leases of `rows`.
-    fn held<'a>(&self, rows: impl Iterator<Item = &'a Uuid>) -> Vec<(Uuid, i64)> {
-        let budgets = self.budgets.lock();
-        let held = rows.filter_map(|row| {
-            let slice = budgets.get(row)?.slice();
-            Some((slice.lease(), slice.held()))
-        });
-        held.collect()
-    }
-
-    /// The store has all of `leaving`.
-    fn booked(&self, leaving: Leaving) {
-        {
-            let budgets = self.budgets.lock();
-            for ((row, lease), charged) in &leaving.charged {
-                if let Some(budget) = budgets.get(row) {
-                    budget.slice().booked(*lease, *charged);
-                }
-            }
-        }
-        for (back, budget) in leaving.returns.values() {
-            budget.slice().taken_back(back);
-        }
-        let calls = leaving.calls.iter();
-        self.uses
-            .record(calls.map(|(opening, _)| (opening.key_id, opening.at)));
-        let stranded = leaving.stranded.len();
-        for (opening, _) in leaving.calls.iter().take(stranded) {
-            self.journal.forget(opening.id);
-        }
-        self.outbox.unstrand(stranded);
-        self.outbox.book(count(leaving.calls.len() - stranded));
-        if let Some(end) = leaving.end {
-            self.journal.mark(end);
-        }
-        for booked in leaving.stranded {
-            // Whoever waited may have left.
-            let _ = booked.send(());
-        }
-    }
-
     /// What owners of keys look at, and nobody is charged by.
     async fn flush_statistics(&self, is_last: bool) {
         let now = self.clock.now();
@@ -285,12 +194,6 @@ impl Ledger {
         if let Err(error) = booked {
             tracing::warn!(%error, cause = error.cause(), "refusals could not be counted");
         }
-    }
-}
-
-impl Leaving {
-    fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.returns.is_empty()
     }
 }
 

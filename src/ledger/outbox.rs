@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// large batches cost less a call.
 const MANY: u64 = 500;
 /// The most calls that one transaction books: they are in memory meanwhile, a kilobyte each.
-pub(super) const BATCH: u64 = 2048;
+pub(super) const BATCH: usize = 2048;
 
 /// Ends when a call's record is safe, or when it is not and will not be soon.
 pub type Keeping = Pin<Box<dyn Future<Output = Result<(), Unavailable>> + Send>>;
@@ -114,7 +114,7 @@ impl Outbox {
 
     /// Adapts what counts as many waiting calls.
     pub(super) fn set_threshold(&self, change: impl Fn(u64) -> u64) {
-        let changed = change(self.threshold.load(Ordering::Relaxed)).clamp(MANY, BATCH);
+        let changed = change(self.threshold.load(Ordering::Relaxed)).clamp(MANY, BATCH as u64);
         self.threshold.store(changed, Ordering::Relaxed);
     }
 

@@ -21,6 +21,12 @@ pub struct Fault {
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Fault>);
 
+/// Why nothing can stop working at `at`, if it cannot.
+pub fn wrong_end(at: Option<Timestamp>) -> Option<&'static str> {
+    let is_too_far = at.is_some_and(Timestamp::is_too_far);
+    is_too_far.then_some("ends with the year 9998 at the latest")
+}
+
 impl Faults {
     /// Notes that `field` is wrong.
     pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
@@ -68,8 +74,8 @@ impl Faults {
 
     /// When something stops working, if ever.
     pub fn expiry(&mut self, field: &str, at: Option<Timestamp>) {
-        if at.is_some_and(Timestamp::is_too_far) {
-            self.add(field, "ends with the year 9998 at the latest");
+        if let Some(wrong) = wrong_end(at) {
+            self.add(field, wrong);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Access, Faults, Made, Management, Problem};
+use super::{Access, Faults, Made, Management, Problem, wrong_end};
 use crate::domain::audit::{Act, Once};
 use crate::domain::key::PlainKey;
 use crate::domain::limits::Limits;
@@ -30,7 +30,9 @@ pub const LONGEST_GRACE: Duration = Duration::from_hours(24 * 30);
 /// Why a new key cannot stop working at `expires_at`, if it cannot.
 pub fn wrong_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Option<&'static str> {
     let is_past = expires_at.is_some_and(|at| at <= now);
-    is_past.then_some("lies in the past")
+    is_past
+        .then_some("lies in the past")
+        .or_else(|| wrong_end(expires_at))
 }
 
 /// Why a secret that is rotated away cannot work for `grace` longer, if it cannot.
@@ -108,7 +110,6 @@ impl Management {
         if let Some(wrong) = wrong_expiry(new.expires_at, act.at) {
             faults.add("expires_at", wrong);
         }
-        faults.expiry("expires_at", new.expires_at);
         let project = self.project_of(access, new.project_id, &mut faults).await?;
         if let Some(project) = &project {
             let models = new.models.as_deref();

@@ -36,7 +36,7 @@ pub struct Upstream {
 /// How far a call came that has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
-    /// No byte of it was taken.
+    /// No byte of it was taken, or its provider did nothing for it.
     NotSent,
     /// It may have been taken.
     Broken,
@@ -71,7 +71,8 @@ pub enum Broken {
 
 /// A call that was not answered.
 enum Unanswered {
-    /// Its connection had closed before any byte was taken: it can go by another.
+    /// Its connection had closed before any byte was taken, or its provider says that it did nothing for
+    /// it: it can go by another.
     Unsent(Box<Outgoing>),
     /// It failed.
     Failed(Broken),
@@ -87,8 +88,8 @@ impl Upstream {
     }
 
     /// Sends `request` and waits for the head of its answer. A kept connection that proves closed
-    /// before it took a byte is replaced. `taken` is told before a connection gets the request, and
-    /// when it gave it back.
+    /// before it took a byte, or whose provider did nothing for the request, is replaced. `taken` is told
+    /// before a connection gets the request, and when it gave it back.
     pub async fn send(
         &self,
         mut request: Outgoing,

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::gather::gather;
 use super::{FlushError, Flusher, PATIENCE};
 use crate::ledger::journal::{Closing, Opening, Replayed};
+use crate::ledger::outbox::BATCH;
 use crate::ledger::record::event;
 use crate::ledger::{Ledger, recover};
 use crate::store::StoreError;
@@ -16,8 +17,6 @@ use crate::store::retention::Pruned;
 
 /// How often it is looked whether the store was set back.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Calls that one transaction books.
-const MOST: usize = 2048;
 
 impl Flusher {
     /// Whether the store still has what it took: if no calls come, nothing else tells.
@@ -63,7 +62,7 @@ impl Ledger {
         }
         let (mut reader, marked) = self.journal.reader_of_all();
         while !reader.is_at(marked) {
-            let batch = gather(MOST, |at_once| reader.next(at_once)).await?;
+            let batch = gather(BATCH, |at_once| reader.next(at_once)).await?;
             if batch.settled.is_empty() {
                 break;
             }

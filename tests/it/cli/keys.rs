@@ -154,6 +154,12 @@ fn what_the_api_refuses_is_refused_here_too() {
     assert!(names(&none).is_empty());
 
     let key = id(&create(&tollgate, &[]));
+    let far = ["--expires", "9999-12-31T00:00:00Z"];
+    let update = ["key", "update", &key];
+    for line in [&line[..line.len() - 2], &update] {
+        let message = tollgate.failure(2, &[line, &far].concat());
+        assert!(message.contains("the year 9998"), "{message}");
+    }
     let message = tollgate.failure(2, &["key", "rotate", &key, "--grace", "400d"]);
     assert!(
         message.contains("--grace") && message.contains("30 days"),
