@@ -26,7 +26,6 @@ mod flush;
 mod hold;
 pub mod journal;
 mod keeper;
-
 mod outbox;
 mod record;
 mod recover;

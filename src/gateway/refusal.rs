@@ -2,15 +2,14 @@
 //! `{"error":{"message","type","param","code"}}`. The message says what happened and what to do and
 //! never holds a secret, a prompt or a provider's address.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use serde::Serialize;
 
 use super::answer::Answer;
 
+mod row;
 mod table;
 mod tripped;
 
@@ -135,42 +134,6 @@ pub enum RateUnit {
     Tokens,
 }
 
-/// What a client should do about a refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Retry {
-    /// Nothing mends it: `x-should-retry: false`.
-    Never,
-    /// It mends itself after this time.
-    After(Duration),
-    /// As the provider says.
-    Upstream(Option<HeaderValue>),
-    /// The client's own judgement.
-    Unspecified,
-}
-
-/// One row of the table: how a refusal looks on the wire.
-struct Row {
-    status: StatusCode,
-    kind: &'static str,
-    code: &'static str,
-    param: Option<Cow<'static, str>>,
-    message: Cow<'static, str>,
-    retry: Retry,
-}
-
-#[derive(Serialize)]
-struct Envelope<'a> {
-    error: Body<'a>,
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    message: &'a str,
-    r#type: &'a str,
-    param: Option<&'a str>,
-    code: &'a str,
-}
-
 impl Refusal {
     /// The status that the client sees.
     pub fn status(&self) -> StatusCode {
@@ -218,55 +181,6 @@ impl Refusal {
             _ => {}
         }
     }
-}
-
-impl Row {
-    fn json(&self) -> String {
-        let error = Body {
-            message: &self.message,
-            r#type: self.kind,
-            param: self.param.as_deref(),
-            code: self.code,
-        };
-        serde_json::to_string(&Envelope { error }).unwrap_or_default()
-    }
-}
-
-impl Retry {
-    /// SDKs read `retry-after-ms` first, then `Retry-After`; over a minute most would rather fail
-    /// than sleep, so they are told to (contract.md 2.3).
-    fn write(&self, headers: &mut HeaderMap) {
-        match self {
-            Self::Never => forbid_retry(headers),
-            Self::After(wait) => {
-                let millis = wait.as_micros().div_ceil(1000).max(1);
-                headers.insert(RETRY_AFTER, decimal(millis.div_ceil(1000)));
-                headers.insert("retry-after-ms", decimal(millis));
-                if *wait > Duration::from_mins(1) {
-                    forbid_retry(headers);
-                }
-            }
-            Self::Upstream(Some(value)) => {
-                headers.insert(RETRY_AFTER, value.clone());
-                let seconds = value
-                    .to_str()
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok());
-                if seconds.is_some_and(|seconds: f64| seconds > 60.0) {
-                    forbid_retry(headers);
-                }
-            }
-            Self::Upstream(None) | Self::Unspecified => {}
-        }
-    }
-}
-
-fn forbid_retry(headers: &mut HeaderMap) {
-    headers.insert("x-should-retry", HeaderValue::from_static("false"));
-}
-
-fn decimal(number: u128) -> HeaderValue {
-    HeaderValue::from(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

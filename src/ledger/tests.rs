@@ -1,13 +1,8 @@
 //! Calls against a real store and a real journal, on disks that fail.
 
-use std::fs::File;
-use std::io;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use tempfile::TempDir;
-
-use super::journal::{Disk, Durability, Local, Options};
+use super::journal::Durability;
 use super::*;
 use crate::domain::key::SecretHash;
 use crate::domain::limits::{Limits, TokenQuota, TokenUnit};
@@ -15,114 +10,12 @@ use crate::domain::quota::Period;
 use crate::domain::tenant::{CallId, KeyId, OrganisationId, ProjectId, ScopeId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Ending, Source, Usage};
-use crate::store::ledger_check;
 
 mod batches;
+mod fragile;
+mod running;
 
-/// A disk that takes nothing while it is broken.
-#[derive(Default)]
-struct Fragile(AtomicBool);
-
-impl Fragile {
-    fn set_broken(&self, is_broken: bool) {
-        self.0.store(is_broken, Ordering::Release);
-    }
-
-    fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) {
-            return Err(io::Error::other("the disk is broken"));
-        }
-        Ok(())
-    }
-}
-
-impl Disk for Fragile {
-    fn allocate(&self, file: &File, bytes: u64) -> io::Result<()> {
-        self.check()?;
-        Local.allocate(file, bytes)
-    }
-
-    fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.check()?;
-        Local.write(file, bytes, offset)
-    }
-
-    fn sync(&self, file: &File) -> io::Result<()> {
-        self.check()?;
-        Local.sync(file)
-    }
-}
-
-/// A running ledger.
-struct Running {
-    ledger: Arc<Ledger>,
-    disk: Arc<Fragile>,
-    stop: CancellationToken,
-    ended: tokio::task::JoinHandle<()>,
-    _directory: TempDir,
-}
-
-impl Running {
-    async fn start(durability: Durability) -> Self {
-        Self::at(Clock::default(), durability).await
-    }
-
-    async fn at(clock: Clock, durability: Durability) -> Self {
-        let (ledger, disk, directory) = opened(clock, durability).await;
-        let stop = CancellationToken::new();
-        let ended = TaskTracker::new().spawn(Arc::clone(&ledger).run(stop.clone()));
-        Self {
-            ledger,
-            disk,
-            stop,
-            ended,
-            _directory: directory,
-        }
-    }
-
-    async fn cover(&self, limits: Limits) -> Arc<Cover> {
-        let scope = ScopeId::Key(KeyId::new());
-        self.ledger.cover(scope, &limits, 0).await.unwrap()
-    }
-
-    async fn hold(&self, need: &Need, cover: &Arc<Cover>) -> Result<Hold, Shortage> {
-        let room = self.ledger.reserve(need, &[Arc::clone(cover)]).await?;
-        Ok(self.ledger.hold(intent(), need, room))
-    }
-
-    async fn sent(&self, need: &Need, cover: &Arc<Cover>) -> Hold {
-        let mut hold = self.hold(need, cover).await.unwrap();
-        hold.dispatch().await.unwrap();
-        hold.set_sent(true);
-        hold
-    }
-
-    /// Ends it, and proves the books.
-    async fn stop(self) -> Arc<Ledger> {
-        self.stop.cancel();
-        self.ended.await.unwrap();
-        assert_eq!(ledger_check::verify(&self.ledger.db).await.unwrap(), []);
-        self.ledger
-    }
-}
-
-/// A ledger that does not run yet.
-async fn opened(clock: Clock, durability: Durability) -> (Arc<Ledger>, Arc<Fragile>, TempDir) {
-    let directory = TempDir::new().unwrap();
-    let url = format!("sqlite://{}", directory.path().join("t.db").display());
-    let db = Db::connect(&url).await.unwrap();
-    db.migrate().await.unwrap();
-    let options = Options {
-        durability,
-        max_bytes: 4 * 1024 * 1024,
-    };
-    let disk = Arc::new(Fragile::default());
-    let journal = Journal::open_on(Arc::clone(&disk) as _, directory.path(), options);
-    let (journal, predecessors) = journal.unwrap();
-    let ledger = Ledger::new(db, clock, journal);
-    ledger.open(predecessors).await.unwrap();
-    (ledger, disk, directory)
-}
+use running::{Running, opened};
 
 fn intent() -> Intent {
     Intent {

@@ -1,11 +1,9 @@
 //! The error table: what each refusal is called and what it tells the caller to do.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use http::StatusCode;
-
-use super::{RateLimited, RateUnit, Refusal, Retry, Row};
+use super::row::{Retry, Row};
+use super::{RateLimited, RateUnit, Refusal};
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -214,112 +212,5 @@ impl RateLimited {
     }
 }
 
-impl Row {
-    /// A row that no retry mends, until told otherwise.
-    fn new(status: u16, kind: &'static str, code: &'static str) -> Self {
-        Self {
-            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            kind,
-            code,
-            param: None,
-            message: "".into(),
-            retry: Retry::Never,
-        }
-    }
-
-    fn says(self, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            message: message.into(),
-            ..self
-        }
-    }
-
-    fn about(self, param: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            param: Some(param.into()),
-            ..self
-        }
-    }
-
-    fn retry(self, retry: Retry) -> Self {
-        Self { retry, ..self }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failures_that_are_not_the_callers_look_as_documented() {
-        let rows = [
-            (Refusal::Overloaded, 503, BUSY, "overloaded", SOON),
-            (
-                Refusal::AuthUnavailable,
-                503,
-                BUSY,
-                "auth_unavailable",
-                SOON,
-            ),
-            (
-                Refusal::LedgerUnavailable,
-                503,
-                BUSY,
-                "ledger_unavailable",
-                SOON,
-            ),
-            (Refusal::ShuttingDown, 503, BUSY, "shutting_down", SOON),
-            (
-                Refusal::UpstreamError,
-                502,
-                SERVER,
-                "upstream_error",
-                Retry::Unspecified,
-            ),
-            (
-                Refusal::UpstreamUnreachable,
-                502,
-                SERVER,
-                "upstream_unreachable",
-                Retry::Unspecified,
-            ),
-            (
-                Refusal::UpstreamInvalidResponse,
-                502,
-                SERVER,
-                "upstream_invalid_response",
-                Retry::Unspecified,
-            ),
-            (
-                Refusal::UpstreamUnavailable,
-                503,
-                SERVER,
-                "upstream_unavailable",
-                Retry::Never,
-            ),
-            (
-                Refusal::UpstreamTimeout,
-                504,
-                SERVER,
-                "upstream_timeout",
-                Retry::Never,
-            ),
-            (
-                Refusal::Internal,
-                500,
-                SERVER,
-                "internal_error",
-                Retry::Never,
-            ),
-        ];
-        for (refusal, status, kind, code, retry) in rows {
-            let row = refusal.row();
-            assert_eq!(
-                (row.status.as_u16(), row.kind, row.code),
-                (status, kind, code)
-            );
-            assert_eq!((row.param, row.retry), (None, retry), "{code}");
-            assert!(!row.message.is_empty(), "{code}");
-        }
-    }
-}
+mod tests;
