@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use crate::domain::key::SecretHash;
 use crate::domain::limits::Limits;
 use crate::domain::tenant::ScopeId;
-use crate::gateway::Limiters;
 use crate::ledger::Ledger;
+use crate::limiters::Limiters;
 use crate::store::callers::{CallerRow, find_by_secret};
 use crate::store::{Db, StoreError};
 

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod email;
 pub mod encoding;
+pub mod endpoint;
 pub mod key;
 pub mod limits;
 pub mod model_access;

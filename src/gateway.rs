@@ -8,13 +8,16 @@ use axum::routing::{MethodRouter, post_service};
 use tower::ServiceBuilder;
 
 use crate::cache::Callers;
+use crate::domain::endpoint::Endpoint;
 use crate::domain::time::Clock;
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
+use crate::limiters::capacity::Capacity;
 use crate::metrics::Metrics;
 use crate::providers::Catalog;
 use crate::tokenizer::Tokenizer;
 use crate::traces::Tracer;
+use crate::upstream::Upstream;
 
 mod access_log;
 mod answer;
@@ -34,10 +37,7 @@ mod rate_limit;
 mod refusal;
 mod routes;
 
-pub use capacity::{Capacity, Portion};
-pub use forward::Upstream;
-pub use inspect::{BodyLimits, Endpoint};
-pub use rate_limit::{Gates, Limiters};
+pub use inspect::BodyLimits;
 pub use refusal::Refusal;
 
 use head_limits::HeadLimitsLayer;

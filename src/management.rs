@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::domain::time::{Clock, Timestamp};
-use crate::gateway::Limiters;
+use crate::limiters::Limiters;
 use crate::metrics::Metrics;
 use crate::providers::Catalog;
 use crate::store::Db;

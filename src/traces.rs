@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue};
 use crate::config;
 use crate::domain::tenant::CallId;
 use crate::domain::time::Timestamp;
-use crate::gateway::Upstream;
 use crate::metrics::Metrics;
+use crate::upstream::Upstream;
 
 mod context;
 mod exporter;

@@ -13,14 +13,16 @@ use super::watch;
 use crate::cache::Callers;
 use crate::config::{self, Config};
 use crate::domain::time::Clock;
-use crate::gateway::{BodyLimits, Capacity, Gateway, Upstream};
+use crate::gateway::{BodyLimits, Gateway};
 use crate::ledger::{Ledger, RecoverError};
 use crate::lifecycle::Lifecycle;
+use crate::limiters::capacity::Capacity;
 use crate::metrics::Metrics;
 use crate::providers::{Catalog, fetch_listings};
 use crate::store::Db;
 use crate::tokenizer::Tokenizer;
 use crate::traces::Tracer;
+use crate::upstream::Upstream;
 
 /// Booking what earlier processes left seldom takes this long; longer, and probes are answered
 /// meanwhile.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::scope::Scope;
 use crate::domain::key::SecretHash;
-use crate::domain::refused::Refused;
+use crate::domain::refused::{Refused, Tripped};
 use crate::domain::tenant::{
     CallId, KeyId, KeyStatus, OrganisationId, OrganisationStatus, ProjectId,
 };
 use crate::domain::time::Timestamp;
-use crate::gateway::{Portion, Refusal};
 use crate::ledger::{Cover, Refusals};
+use crate::limiters::capacity::Portion;
 use crate::store::callers::CallerRow;
 
 /// The owner of a secret.
@@ -74,15 +74,16 @@ impl Caller {
         self.scopes.iter().all(|scope| scope.allows(model))
     }
 
-    /// Counts and remembers the call `id` of its, which came at `at` and reached no provider.
-    pub fn refused(&self, id: CallId, at: Timestamp, refusal: &Refusal) {
+    /// Counts and remembers the call `id` of its, which was refused with `code` at `at` and reached no
+    /// provider.
+    pub fn refused(&self, id: CallId, at: Timestamp, code: &'static str, tripped: Option<Tripped>) {
         self.refusals.record(Refused {
             id,
             organisation_id: self.organisation_id,
             key_id: self.key_id,
             at,
-            code: refusal.code(),
-            tripped: refusal.tripped(at),
+            code,
+            tripped,
         });
     }
 

@@ -13,8 +13,8 @@ use crate::domain::limits::Limits;
 use crate::domain::model_access::ModelAccess;
 use crate::domain::tenant::ScopeId;
 use crate::domain::time::Timestamp;
-use crate::gateway::{Gates, Limiters};
 use crate::ledger::{Cover, Ledger};
+use crate::limiters::{Gates, Limiters};
 use crate::store::StoreError;
 
 /// How long a call waits for the budgets of a new period.

@@ -74,7 +74,7 @@ where
             let caller = callers.find(&secret).await.map_err(unproved)?;
             call.record.caller(&caller);
             check_standing(&caller, call.at)
-                .inspect_err(|refusal| caller.refused(call.id, call.at, refusal))?;
+                .inspect_err(|refusal| caller.refused(call.id, call.at, refusal.code(), None))?;
             inner.call(Known { call, caller }).await
         })
     }

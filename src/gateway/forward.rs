@@ -16,14 +16,13 @@ use super::quota::Held;
 use super::refusal::Refusal;
 use crate::domain::usage::Ending;
 use crate::killpoint::{self, Killpoint};
+use crate::upstream::{SendError, Upstream, UpstreamBody};
 
 mod body;
 mod headers;
 mod refused;
-mod upstream;
 
 pub use headers::to_client;
-pub use upstream::{IDLE, SendError, Upstream, UpstreamBody};
 
 use refused::Refused;
 

@@ -15,11 +15,13 @@ use tower::{Layer, Service};
 use super::access_log::{Answering, Call, Record};
 use super::answer::Answer;
 use super::authenticate::{self, Known};
-use super::capacity::{Admitted, Place, Weight};
+use super::capacity::Admitted;
 use super::refusal::Refusal;
 use crate::cache::{Caller, Callers};
+use crate::domain::endpoint::Endpoint;
 use crate::domain::tenant::CallId;
 use crate::domain::time::Timestamp;
+use crate::limiters::capacity::{Place, Weight};
 
 mod facts;
 mod fields;
@@ -29,17 +31,6 @@ mod texts;
 
 pub use facts::CallFacts;
 pub use texts::{Text, texts};
-
-/// A route that reaches a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `POST /v1/chat/completions`
-    ChatCompletions,
-    /// `POST /v1/completions`
-    Completions,
-    /// `POST /v1/embeddings`
-    Embeddings,
-}
 
 /// A call whose body is read and understood. Boxed, because it goes from stage to stage.
 pub struct Inspected {

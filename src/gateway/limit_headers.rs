@@ -11,10 +11,10 @@ use tower::{Layer, Service};
 use super::access_log::Answering;
 use super::answer::Answer;
 use super::authenticate::Known;
-use super::rate_limit::RateStanding;
 use super::refusal::Refusal;
 use crate::cache::Caller;
 use crate::ledger::Ledger;
+use crate::limiters::RateStanding;
 
 /// See the module.
 #[derive(Clone, Copy)]
@@ -52,7 +52,8 @@ where
             let mut response = answering.await.unwrap_or_else(|refusal| {
                 record.refused(refusal.code());
                 if !record.is_settled() {
-                    caller.refused(id, at.plus(started.elapsed()), &refusal);
+                    let at = at.plus(started.elapsed());
+                    caller.refused(id, at, refusal.code(), refusal.tripped(at));
                 }
                 refusal.respond()
             });

@@ -10,7 +10,6 @@ use tower::{Layer, Service};
 
 use super::access_log::Answering;
 use super::answer::Answer;
-use super::inspect::Endpoint;
 use super::rate_limit::Limited;
 use super::refusal::{Refusal, TrippedBudget};
 use crate::domain::quota::{BudgetLimit, Need};
@@ -199,17 +198,6 @@ impl Limited {
                 scope: budget.key.scope.kind(),
             },
             Shortage::Unavailable => Refusal::LedgerUnavailable,
-        }
-    }
-}
-
-impl Endpoint {
-    /// Its name in the records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ChatCompletions => "chat.completions",
-            Self::Completions => "completions",
-            Self::Embeddings => "embeddings",
         }
     }
 }

@@ -12,18 +12,8 @@ use tower::{Layer, Service};
 use super::answer::Answer;
 use super::model_access::Routed;
 use super::refusal::Refusal;
-
-mod gates;
-mod in_flight;
-mod registry;
-mod requests;
-mod tokens;
-
-pub use gates::{Gates, RateStanding};
-pub use registry::Limiters;
-
-use in_flight::Place;
-use tokens::Taken;
+use crate::limiters::Taken;
+use crate::limiters::in_flight::Place;
 
 /// A routed call within its rate limits.
 pub struct Limited {

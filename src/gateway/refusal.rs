@@ -2,12 +2,12 @@
 //! `{"error":{"message","type","param","code"}}`. The message says what happened and what to do and
 //! never holds a secret, a prompt or a provider's address.
 
-use std::time::Duration;
-
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::answer::Answer;
+use crate::limiters::capacity::Overloaded;
+use crate::limiters::{RateLimited, TooManyInFlight};
 
 mod row;
 mod table;
@@ -112,28 +112,6 @@ pub enum Refusal {
     Internal,
 }
 
-/// A tripped rate limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RateLimited {
-    /// The scope's kind.
-    pub scope: &'static str,
-    /// Requests or tokens a minute.
-    pub unit: RateUnit,
-    /// The limit.
-    pub limit: u32,
-    /// When the next call passes; `None` for a limit of 0.
-    pub retry_after: Option<Duration>,
-}
-
-/// What a rate limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RateUnit {
-    /// Requests per minute.
-    Requests,
-    /// Tokens per minute.
-    Tokens,
-}
-
 impl Refusal {
     /// The status that the client sees.
     pub fn status(&self) -> StatusCode {
@@ -180,6 +158,24 @@ impl Refusal {
             }
             _ => {}
         }
+    }
+}
+
+impl From<RateLimited> for Refusal {
+    fn from(limited: RateLimited) -> Self {
+        Self::RateLimited(limited)
+    }
+}
+
+impl From<TooManyInFlight> for Refusal {
+    fn from(TooManyInFlight { scope, limit }: TooManyInFlight) -> Self {
+        Self::TooManyInFlight { scope, limit }
+    }
+}
+
+impl From<Overloaded> for Refusal {
+    fn from(_: Overloaded) -> Self {
+        Self::Overloaded
     }
 }
 

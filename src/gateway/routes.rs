@@ -11,7 +11,8 @@ use super::limit_headers::LimitHeadersLayer;
 use super::models::Models;
 use super::not_served::NotServed;
 use super::probes::Probe;
-use super::{Endpoint, Gateway, access_log, authenticate};
+use super::{Gateway, access_log, authenticate};
+use crate::domain::endpoint::Endpoint;
 
 const CALLS: [(&str, Endpoint); 3] = [
     ("/v1/chat/completions", Endpoint::ChatCompletions),

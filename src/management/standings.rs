@@ -10,7 +10,7 @@ use crate::domain::limits::Limits;
 use crate::domain::quota::BudgetLimit;
 use crate::domain::tenant::ScopeId;
 use crate::domain::time::Timestamp;
-use crate::gateway::Gates;
+use crate::limiters::Gates;
 use crate::store::budgets::{self, BudgetUse};
 use crate::store::organisations::{self, Organisation};
 use crate::store::projects::Project;

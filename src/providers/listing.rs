@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
 use super::{Catalog, Provider};
-use crate::gateway::Upstream;
+use crate::upstream::Upstream;
 
 const EVERY: Duration = Duration::from_hours(1);
 const PATIENCE: Duration = Duration::from_secs(30);

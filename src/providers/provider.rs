@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{self, OnDisconnect, OutputCapField};
 use crate::domain::encoding::Encoding;
-use crate::gateway::Endpoint;
+use crate::domain::endpoint::Endpoint;
 
 /// A provider that cannot be called as configured.
 #[derive(Debug, thiserror::Error)]

@@ -17,8 +17,8 @@ use super::otlp::{
 };
 use super::queue::{BATCH, Queue, Waiting};
 use super::span::{spans, value};
-use crate::gateway::Upstream;
 use crate::metrics::Metrics;
+use crate::upstream::Upstream;
 
 /// For the answer to a batch.
 const PATIENCE: Duration = Duration::from_secs(10);

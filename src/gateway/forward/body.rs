@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::gateway::inspect::{CallFacts, Endpoint};
+use crate::domain::endpoint::Endpoint;
+use crate::gateway::inspect::CallFacts;
 use crate::gateway::model_access::Routed;
 
 /// One replacement; an empty range inserts.
@@ -109,7 +110,6 @@ fn splice(body: &Bytes, mut edits: Vec<Edit>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::inspect::Endpoint;
 
     fn spliced(body: &str, edit: impl Fn(&[u8], &CallFacts) -> Edit) -> String {
         let facts = CallFacts::read(body.as_bytes(), Endpoint::ChatCompletions).unwrap();

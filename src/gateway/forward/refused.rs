@@ -9,9 +9,9 @@ use http::{Response, StatusCode, response};
 use http_body_util::{BodyExt, Limited};
 use memchr::memmem;
 
-use super::UpstreamBody;
 use crate::gateway::refusal::Refusal;
 use crate::providers::Provider;
+use crate::upstream::UpstreamBody;
 
 /// The largest error that is read.
 const LARGEST: usize = 1024 * 1024;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::Endpoint;
 use super::fields::{Fields, Name, has_lone_surrogate, span};
 use super::parts;
+use crate::domain::endpoint::Endpoint;
 use crate::gateway::refusal::Refusal;
 
 /// More than any model gives; keeps products far from overflow.
@@ -183,8 +183,8 @@ fn null_caps(fields: &Fields, body: &[u8]) -> Vec<(&'static str, Range<usize>)> 
 fn choices(fields: &Fields) -> Result<i64, Refusal> {
     let expected = "a whole number from 1 to 128";
     let one = |param| {
-        let found = whole(fields, param, MOST_CHOICES, expected)?;
-        Ok(found.map_or(1, |(_, number)| number))
+        let found = whole(fields, param, MOST_CHOICES, expected);
+        found.map(|found| found.map_or(1, |(_, number)| number))
     };
     let each = one("n")?.max(one("best_of")?);
     Ok(each.saturating_mul(parts::prompts(fields)))

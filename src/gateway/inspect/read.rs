@@ -4,8 +4,8 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-use crate::gateway::capacity::Weight;
 use crate::gateway::refusal::Refusal;
+use crate::limiters::capacity::Weight;
 
 /// The whole body, if it has at most `limit` bytes and there is room for its `weight`.
 pub(super) async fn whole(

@@ -17,11 +17,11 @@ use super::scanner::Scanner;
 use super::tab::Tab;
 use super::unattended::{Unattended, Watch};
 use crate::gateway::answer::Cut;
-use crate::gateway::forward::{IDLE, UpstreamBody};
 use crate::gateway::refusal::Refusal;
 use crate::killpoint::{self, Killpoint};
 use crate::ledger::{Keeping, Unavailable};
 use crate::lifecycle::Lifecycle;
+use crate::upstream::{IDLE, UpstreamBody};
 
 /// How often a stream that waits is looked at: how far it came is written down, and silence counted.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -16,10 +16,10 @@ use super::unattended::{Unattended, Watch};
 use super::usage;
 use crate::domain::usage::Ending;
 use crate::gateway::answer::Cut;
-use crate::gateway::forward::{IDLE, UpstreamBody};
 use crate::gateway::refusal::Refusal;
 use crate::ledger::{Keeping, Unavailable};
 use crate::lifecycle::Lifecycle;
+use crate::upstream::{IDLE, UpstreamBody};
 
 /// Providers write usage behind what it is for, so it is in the last bytes.
 const TAIL: usize = 16 * 1024;

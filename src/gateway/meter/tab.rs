@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::domain::usage::Ending;
 use crate::gateway::access_log::Record;
-use crate::gateway::capacity::Place;
 use crate::gateway::quota::Held;
 use crate::gateway::rate_limit::Permit;
 use crate::gateway::refusal::Refusal;
 use crate::ledger::{Hold, Keeping, Report, Settled};
+use crate::limiters::capacity::Place;
 
 /// Output tokens after which progress is written down.
 const MANY: i64 = 1000;

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 
 use super::tab::Tab;
 use crate::domain::usage::Ending;
-use crate::gateway::forward::UpstreamBody;
+use crate::upstream::UpstreamBody;
 
 /// Reads an answer for its cost.
 pub(super) trait Watch {

@@ -14,9 +14,9 @@ use super::tab::Tab;
 use super::usage;
 use crate::domain::usage::Ending;
 use crate::gateway::answer::Answer;
-use crate::gateway::forward::{IDLE, UpstreamBody};
 use crate::gateway::refusal::Refusal;
 use crate::lifecycle::Lifecycle;
+use crate::upstream::{IDLE, UpstreamBody};
 
 const LARGEST: usize = 32 * 1024 * 1024;
 

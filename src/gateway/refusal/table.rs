@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::Refusal;
 use super::row::{Retry, Row};
-use super::{RateLimited, RateUnit, Refusal};
+use crate::limiters::{RateLimited, RateUnit};
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use super::*;
+use crate::limiters::RateUnit;
 
 fn headers_of(refusal: &Refusal) -> HeaderMap {
     refusal.respond().headers().clone()

@@ -1,9 +1,10 @@
 //! Which limit stood in a call's way, for whoever looks at a key's last refusals.
 
-use super::{RateUnit, Refusal};
+use super::Refusal;
 use crate::domain::quota::{BudgetLimit, Unit};
 use crate::domain::refused::Tripped;
 use crate::domain::time::Timestamp;
+use crate::limiters::RateUnit;
 
 /// A budget that has no room for a call.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use httparse::Status;
 use smallvec::SmallVec;
 
 use super::framing::Framing;
-use crate::gateway::forward::upstream::{Broken, Outgoing};
+use crate::upstream::{Broken, Outgoing};
 
 /// The largest head of an answer.
 const LARGEST: usize = 32 * 1024;

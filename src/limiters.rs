@@ -1,4 +1,7 @@
-//! Keeps limiters by scope and limit, so that a reload of a key, an edit of something else or a
+//! What limits calls in this process alone: requests and tokens per minute and calls in flight of
+//! organisations, projects and keys, and what the process takes on at once.
+//!
+//! Limiters are kept by scope and limit, so that a reload of a key, an edit of something else or a
 //! rotation does not give a second burst. What nobody refers to and is full again is forgotten.
 
 use std::collections::HashMap;
@@ -9,13 +12,23 @@ use std::time::Instant;
 use governor::clock::MonotonicClock;
 use parking_lot::Mutex;
 
-use super::gates::{Gate, Gates};
-use super::in_flight::InFlight;
-use super::requests::RequestGate;
-use super::tokens::TokenBucket;
 use crate::domain::limits::Limits;
 use crate::domain::tenant::{OrganisationId, ScopeId};
-use crate::gateway::capacity::Portion;
+
+pub mod capacity;
+mod gates;
+pub mod in_flight;
+mod requests;
+mod tokens;
+
+pub use gates::{Gates, RateLimited, RateStanding, RateUnit, TooManyInFlight};
+pub use tokens::Taken;
+
+use capacity::Portion;
+use gates::Gate;
+use in_flight::InFlight;
+use requests::RequestGate;
+use tokens::TokenBucket;
 
 /// All limiters of this process.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
 use httparse::Status;
 
-use crate::gateway::forward::upstream::Broken;
+use crate::upstream::Broken;
 
 /// The longest line between chunks: extensions and trailers say nothing to us.
 const LONGEST_LINE: usize = 8 * 1024;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::in_flight::{InFlight, Place};
 use super::requests::RequestGate;
 use super::tokens::{Taken, TokenBucket};
-use crate::gateway::refusal::{RateLimited, RateUnit, Refusal};
 
 /// How a limit stands, for the headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +16,37 @@ pub struct RateStanding {
     pub remaining: u32,
     /// When all of it is there again.
     pub reset: Duration,
+}
+
+/// A tripped rate limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimited {
+    /// The scope's kind.
+    pub scope: &'static str,
+    /// Requests or tokens a minute.
+    pub unit: RateUnit,
+    /// The limit.
+    pub limit: u32,
+    /// When the next call passes; `None` for a limit of 0.
+    pub retry_after: Option<Duration>,
+}
+
+/// What a rate limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateUnit {
+    /// Requests per minute.
+    Requests,
+    /// Tokens per minute.
+    Tokens,
+}
+
+/// All places in flight are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyInFlight {
+    /// The scope's kind.
+    pub scope: &'static str,
+    /// The limit.
+    pub limit: u32,
 }
 
 /// A limit that may be none, nothing at all, or a counted one.
@@ -39,7 +69,7 @@ pub struct Gates {
 
 impl Gates {
     /// Admits one request.
-    pub fn admit_request(&self, scope: &'static str) -> Result<(), Refusal> {
+    pub fn admit_request(&self, scope: &'static str) -> Result<(), RateLimited> {
         let refused = |limit, retry_after| limited(scope, RateUnit::Requests, limit, retry_after);
         match &self.requests {
             Gate::Open => Ok(()),
@@ -49,11 +79,11 @@ impl Gates {
     }
 
     /// Takes an estimate of tokens.
-    pub(super) fn take_tokens(
+    pub fn take_tokens(
         &self,
         scope: &'static str,
         estimate: i64,
-    ) -> Result<Option<Taken>, Refusal> {
+    ) -> Result<Option<Taken>, RateLimited> {
         let refused = |limit, retry_after| limited(scope, RateUnit::Tokens, limit, retry_after);
         match &self.tokens {
             Gate::Open => Ok(None),
@@ -66,11 +96,11 @@ impl Gates {
     }
 
     /// Takes a place among the calls in flight.
-    pub(super) fn enter(&self, scope: &'static str) -> Result<Option<Place>, Refusal> {
+    pub fn enter(&self, scope: &'static str) -> Result<Option<Place>, TooManyInFlight> {
         let limit = self.concurrency;
         let place = self.in_flight.enter(limit);
         if place.is_none() {
-            return Err(Refusal::TooManyInFlight { scope, limit });
+            return Err(TooManyInFlight { scope, limit });
         }
         Ok(place)
     }
@@ -110,11 +140,11 @@ fn limited(
     unit: RateUnit,
     limit: u32,
     retry_after: Option<Duration>,
-) -> Refusal {
-    Refusal::RateLimited(RateLimited {
+) -> RateLimited {
+    RateLimited {
         scope,
         unit,
         limit,
         retry_after,
-    })
+    }
 }
