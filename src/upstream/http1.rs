@@ -5,8 +5,9 @@
 //! What could be read in two ways is refused, and what is not plain ends the connection, so that no
 //! answer is ever taken for another call's.
 
+use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -15,6 +16,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::Response;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite;
+use tokio::task::coop::unconstrained;
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use super::body::UpstreamBody;
@@ -69,7 +71,7 @@ impl Wire {
         let head = head::of_request(&request, origin.host_field());
         self.unsent = head.chain(request.body().clone());
         let whole = self.unsent.remaining();
-        match std::future::poll_fn(|cx| self.poll_answer(cx)).await {
+        match poll_fn(|cx| self.poll_answer(cx)).await {
             Ok(answer) => {
                 self.framing = answer.framing;
                 self.is_kept = answer.is_kept;
@@ -134,8 +136,16 @@ impl Wire {
     pub(super) fn is_ready(&mut self) -> bool {
         let is_idle = self.framing.is_over() && self.read.is_empty();
         let is_written = !self.unsent.has_remaining();
+        self.is_kept && is_idle && is_written && self.is_silent()
+    }
+
+    /// Whether nothing has come, neither bytes nor an end. A task that has done its share of work sees
+    /// every socket as silent until it has rested; this look counts for nothing, or the answer to another
+    /// call could lie here unseen.
+    fn is_silent(&mut self) -> bool {
+        let look = unconstrained(poll_fn(|cx| self.poll_read(cx)));
         let mut cx = Context::from_waker(Waker::noop());
-        self.is_kept && is_idle && is_written && self.poll_read(&mut cx).is_pending()
+        pin!(look).poll(&mut cx).is_pending()
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,6 +5,7 @@ use http_body_util::BodyExt;
 use hyper_rustls::MaybeHttpsStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::coop;
 
 use super::*;
 
@@ -98,6 +99,31 @@ async fn a_connection_that_says_more_than_its_answer_is_not_kept() {
     let two = format!("{one}{one}");
     let (body, is_kept) = answered(&[&two], false).await;
     assert_eq!((body.unwrap(), is_kept), ("hi".into(), false));
+}
+
+/// Does as much as tokio allows a task between two rests.
+fn tire(cx: &mut Context<'_>) {
+    while coop::has_budget_remaining() {
+        assert!(pin!(coop::consume_budget()).poll(cx).is_ready());
+    }
+}
+
+#[tokio::test]
+async fn what_comes_behind_an_answer_is_noticed_by_a_call_that_has_done_much() {
+    for behind in ["", "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nanother"] {
+        let (mut wire, mut provider, _) = pair().await;
+        provider.write_all(behind.as_bytes()).await.unwrap();
+        provider.shutdown().await.unwrap();
+        let MaybeHttpsStream::Http(socket) = wire.io.inner() else {
+            panic!("it is plain");
+        };
+        socket.inner().readable().await.unwrap();
+        let is_ready = poll_fn(|cx| {
+            tire(cx);
+            Poll::Ready(wire.is_ready())
+        });
+        assert!(!is_ready.await, "{behind}");
+    }
 }
 
 #[tokio::test]
