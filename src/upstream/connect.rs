@@ -22,10 +22,14 @@ pub(super) struct Connect(HttpsConnector<HttpConnector>);
 impl Connect {
     /// Trusts the machine's certificates and Mozilla's.
     pub(super) fn new() -> Result<Self, rustls::Error> {
+        Self::trusting(roots())
+    }
+
+    pub(super) fn trusting(roots: RootCertStore) -> Result<Self, rustls::Error> {
         let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots())
+            .with_root_certificates(roots)
             .with_no_client_auth();
         let mut http = HttpConnector::new();
         http.set_nodelay(true);

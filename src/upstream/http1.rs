@@ -42,6 +42,8 @@ pub(super) struct Wire {
     io: TokioIo<Io>,
     /// What is not written yet of a request.
     unsent: Chain<Bytes, Bytes>,
+    /// Nothing of it is held back on the way either, as TLS does.
+    is_flushed: bool,
     /// What came and is not taken yet.
     read: BytesMut,
     room: usize,
@@ -55,6 +57,7 @@ impl Wire {
         Box::new(Self {
             io: TokioIo::new(io),
             unsent: nothing(),
+            is_flushed: true,
             read: BytesMut::new(),
             room: ROOM,
             framing: Framing::NONE,
@@ -70,6 +73,7 @@ impl Wire {
     ) -> Result<Response<UpstreamBody>, Unanswered> {
         let head = head::of_request(&request, origin.host_field());
         self.unsent = head.chain(request.body().clone());
+        self.is_flushed = false;
         let whole = self.unsent.remaining();
         match poll_fn(|cx| self.poll_answer(cx)).await {
             Ok(answer) => {
@@ -108,8 +112,9 @@ impl Wire {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Broken>>> {
-        if self.unsent.has_remaining() && matches!(self.poll_write(cx), Poll::Ready(Err(_))) {
+        if matches!(self.poll_write(cx), Poll::Ready(Err(_))) {
             self.unsent = nothing();
+            self.is_flushed = true;
             self.is_kept = false;
         }
         loop {
@@ -135,8 +140,7 @@ impl Wire {
     /// said nothing since.
     pub(super) fn is_ready(&mut self) -> bool {
         let is_idle = self.framing.is_over() && self.read.is_empty();
-        let is_written = !self.unsent.has_remaining();
-        self.is_kept && is_idle && is_written && self.is_silent()
+        self.is_kept && is_idle && self.is_flushed && self.is_silent()
     }
 
     /// Whether nothing has come, neither bytes nor an end. A task that has done its share of work sees
@@ -149,13 +153,18 @@ impl Wire {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_flushed {
+            return Poll::Ready(Ok(()));
+        }
         while self.unsent.has_remaining() {
             let writing = poll_write_buf(Pin::new(&mut self.io), cx, &mut self.unsent);
             if ready!(writing)? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
         }
-        Pin::new(&mut self.io).poll_flush(cx)
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.is_flushed = true;
+        Poll::Ready(Ok(()))
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

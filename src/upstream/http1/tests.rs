@@ -9,6 +9,8 @@ use tokio::task::coop;
 
 use super::*;
 
+mod tls;
+
 /// A connection, and the provider's end of it.
 async fn pair() -> (Box<Wire>, TcpStream, Arc<Origin>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
