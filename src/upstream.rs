@@ -3,7 +3,7 @@
 //! Redirects are not followed, nothing is decompressed, no cookie is kept, no proxy is used.
 //!
 //! A connection of HTTP/1.1 is driven by the call that uses it, within that call's own task: no task,
-//! channel or switch of its own. Calls of h2 share a connection, which therefore has a task.
+//! channel or switch of its own. Calls of h2 share connections, which therefore have a task each.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use super::Broken;
 use super::http1::Wire;
+use super::http2::Place;
 use super::origin::Origin;
 
 /// See the module.
@@ -20,7 +21,7 @@ enum Source {
     /// A connection that the call has for itself.
     Own(Box<Wire>, Arc<Origin>),
     /// One that it shares.
-    Shared(Incoming),
+    Shared { incoming: Incoming, _place: Place },
     /// It has ended.
     Over,
 }
@@ -32,8 +33,11 @@ impl UpstreamBody {
         body
     }
 
-    pub(super) fn of_shared(incoming: Incoming) -> Self {
-        Self(Source::Shared(incoming))
+    pub(super) fn of_shared(incoming: Incoming, place: Place) -> Self {
+        Self(Source::Shared {
+            incoming,
+            _place: place,
+        })
     }
 
     /// Gives back a connection as soon as nothing is to come, which is often with the last piece.
@@ -55,7 +59,7 @@ impl Body for UpstreamBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let polled = match &mut self.0 {
             Source::Own(wire, _) => ready!(wire.poll_body(cx)),
-            Source::Shared(incoming) => {
+            Source::Shared { incoming, .. } => {
                 let frame = ready!(Pin::new(incoming).poll_frame(cx));
                 return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Shared)));
             }
@@ -71,7 +75,7 @@ impl Body for UpstreamBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Source::Own(..) => false,
-            Source::Shared(incoming) => incoming.is_end_stream(),
+            Source::Shared { incoming, .. } => incoming.is_end_stream(),
             Source::Over => true,
         }
     }
@@ -81,7 +85,7 @@ impl Body for UpstreamBody {
             Source::Own(wire, _) => wire
                 .length()
                 .map_or_else(SizeHint::default, SizeHint::with_exact),
-            Source::Shared(incoming) => incoming.size_hint(),
+            Source::Shared { incoming, .. } => incoming.size_hint(),
             Source::Over => SizeHint::with_exact(0),
         }
     }

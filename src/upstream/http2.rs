@@ -1,8 +1,11 @@
-//! A connection of h2, shared by any number of calls and driven by a task of its own, which ends with
-//! the last of them or with the connection.
+//! A connection of h2, shared by as many calls as its provider takes at once and driven by a task of its
+//! own, which ends with the last of them or with the connection.
 
 use std::error::Error as _;
+use std::future::{Future as _, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
@@ -23,6 +26,23 @@ pub(super) struct Shared {
     sender: SendRequest<Full<Bytes>>,
     /// The connection takes no more requests.
     ended: CancellationToken,
+    places: Arc<Places>,
+}
+
+/// How many calls a connection carries, and at most: one more would wait there, unsent, until another
+/// has ended, which takes a stream minutes.
+struct Places {
+    taken: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// A call's place on a connection, until it is over.
+pub(super) struct Place(Arc<Places>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
@@ -31,17 +51,46 @@ impl Shared {
         io: Io,
         forget: impl FnOnce() + Send + 'static,
     ) -> Result<Self, hyper::Error> {
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+        let (sender, mut connection) = http2::handshake(TokioExecutor::new(), io).await?;
         let ended = CancellationToken::new();
-        let ending = ended.clone();
+        let places = Arc::new(Places {
+            taken: AtomicUsize::new(0),
+            most: AtomicUsize::new(connection.current_max_send_streams()),
+        });
+        let shared = Self {
+            sender,
+            ended: ended.clone(),
+            places: Arc::clone(&places),
+        };
         TokioExecutor::new().execute(async move {
-            if let Err(error) = connection.await {
+            let driving = poll_fn(|cx| {
+                let polled = pin!(&mut connection).poll(cx);
+                let most = connection.current_max_send_streams();
+                places.most.store(most, Ordering::Relaxed);
+                polled
+            });
+            if let Err(error) = driving.await {
                 tracing::debug!(%error, "a provider's connection broke");
             }
             forget();
-            ending.cancel();
+            ended.cancel();
         });
-        Ok(Self { sender, ended })
+        Ok(shared)
+    }
+
+    /// The place of the call that it was opened for.
+    pub(super) fn first_place(&self) -> Place {
+        self.places.taken.fetch_add(1, Ordering::Relaxed);
+        Place(Arc::clone(&self.places))
+    }
+
+    /// A place for one more call, if the provider takes one more.
+    pub(super) fn place(&self) -> Option<Place> {
+        let most = self.places.most.load(Ordering::Relaxed);
+        let more = |taken: usize| (taken < most).then_some(taken + 1);
+        let taken = &self.places.taken;
+        let place = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        place.ok().map(|_| Place(Arc::clone(&self.places)))
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -53,8 +102,11 @@ impl Shared {
     pub(super) async fn send(
         self,
         request: Outgoing,
+        place: Place,
     ) -> Result<Response<UpstreamBody>, Unanswered> {
-        let Self { mut sender, ended } = self;
+        let Self {
+            mut sender, ended, ..
+        } = self;
         let sent = request.clone().map(Full::new);
         let answering = pin!(sender.try_send_request(sent));
         let answered = match select(answering, pin!(ended.cancelled())).await {
@@ -65,7 +117,7 @@ impl Shared {
             }
         };
         match answered {
-            Ok(response) => Ok(response.map(UpstreamBody::of_shared)),
+            Ok(response) => Ok(response.map(|body| UpstreamBody::of_shared(body, place))),
             Err(error) if error.message().is_some() => Err(Unanswered::Unsent(Box::new(request))),
             Err(error) if is_unprocessed(error.error()) => {
                 ended.cancel();

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::body::UpstreamBody;
 use super::connect::Io;
 use super::http1::Wire;
-use super::http2::Shared;
+use super::http2::{Place, Shared};
 use super::{Outgoing, Unanswered};
 
 /// Below what providers' load balancers keep, so that a kept connection is seldom a closed one.
@@ -29,7 +29,8 @@ pub(super) struct Origin {
     host: HeaderValue,
     /// The one that was used last is used next, so that those too many grow old.
     kept: Mutex<Pool>,
-    shared: Mutex<Option<Shared>>,
+    /// As many as their calls need at once: a provider takes only so many by one.
+    shared: Mutex<Vec<Shared>>,
 }
 
 #[derive(Default)]
@@ -49,7 +50,7 @@ pub(super) enum Found {
     /// One that the call has for itself.
     Own(Box<Wire>, Arc<Origin>),
     /// One that it shares.
-    Shared(Shared),
+    Shared(Shared, Place),
 }
 
 impl Origin {
@@ -86,13 +87,8 @@ impl Origin {
 
     /// A kept connection that the provider has not closed, as far as that is known.
     pub(super) fn take(self: &Arc<Self>) -> Option<Found> {
-        if let Some(shared) = self
-            .shared
-            .lock()
-            .as_ref()
-            .filter(|shared| shared.is_open())
-        {
-            return Some(Found::Shared(shared.clone()));
+        if let Some(shared) = self.take_shared() {
+            return Some(shared);
         }
         loop {
             let mut kept = self.kept.lock().wires.pop()?;
@@ -111,17 +107,32 @@ impl Origin {
         if !is_h2 {
             return Ok(Found::Own(Wire::new(io), Arc::clone(self)));
         }
-        let origin = Arc::clone(self);
-        let shared = Shared::begin(io, move || origin.forget_ended()).await?;
-        *self.shared.lock() = Some(shared.clone());
-        // It may have ended before it was there to be forgotten.
-        self.forget_ended();
-        Ok(Found::Shared(shared))
+        self.begin_shared(io).await
     }
 
-    /// Lets go of a shared connection that takes no more requests.
+    /// A call on a new connection, which others share unless there is room elsewhere by now.
+    pub(super) async fn begin_shared(self: &Arc<Self>, io: Io) -> Result<Found, hyper::Error> {
+        let origin = Arc::clone(self);
+        let shared = Shared::begin(io, move || origin.forget_ended()).await?;
+        let place = shared.first_place();
+        if self.take_shared().is_none() {
+            self.shared.lock().push(shared.clone());
+        }
+        // It may have ended before it was there to be forgotten.
+        self.forget_ended();
+        Ok(Found::Shared(shared, place))
+    }
+
+    /// Lets go of shared connections that take no more requests.
     fn forget_ended(&self) {
-        self.shared.lock().take_if(|shared| !shared.is_open());
+        self.shared.lock().retain(Shared::is_open);
+    }
+
+    /// The first has the most calls, so that those too many come to have none.
+    fn take_shared(&self) -> Option<Found> {
+        let shared = self.shared.lock();
+        let mut open = shared.iter().filter(|shared| shared.is_open());
+        open.find_map(|shared| Some(Found::Shared(shared.clone(), shared.place()?)))
     }
 
     /// Keeps a connection whose call is over for the next one.
@@ -161,7 +172,7 @@ impl Found {
     ) -> Result<Response<UpstreamBody>, Unanswered> {
         match self {
             Self::Own(wire, origin) => wire.send(request, origin).await,
-            Self::Shared(shared) => shared.send(request).await,
+            Self::Shared(shared, place) => shared.send(request, place).await,
         }
     }
 }

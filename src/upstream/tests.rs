@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http_body_util::{BodyExt, Full};
+use futures_util::TryStreamExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::service::service_fn;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -88,13 +90,64 @@ async fn calls_of_h2_share_a_connection() {
     let shared = Shared::begin(MaybeHttpsStream::Http(TokioIo::new(socket)), || ());
     let shared = shared.await.unwrap();
     for _ in 0..2 {
-        let Ok(response) = shared.clone().send(request(&uri)).await else {
+        let place = shared.first_place();
+        let Ok(response) = shared.clone().send(request(&uri), place).await else {
             panic!("it answers");
         };
         assert_eq!(response.version(), http::Version::HTTP_2);
         assert_eq!(text(response).await, "hello /hello");
     }
     assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+/// A server of h2 that takes two calls at once by one connection and answers each without an end.
+async fn crowded_server() -> Uri {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    let tasks = TaskTracker::new();
+    let serving = tasks.clone();
+    tasks.spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            serving.spawn(async move {
+                let endless = service_fn(async |_: Request<hyper::body::Incoming>| {
+                    let frames = futures_util::stream::pending::<Result<_, Infallible>>();
+                    let body = StreamBody::<_>::new(frames.map_ok(Frame::<Bytes>::data));
+                    Ok::<_, Infallible>(Response::new(body))
+                });
+                let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let server = server.max_concurrent_streams(2);
+                let _ = server.serve_connection(TokioIo::new(socket), endless).await;
+            });
+        }
+    });
+    uri.parse().unwrap()
+}
+
+#[tokio::test]
+async fn calls_beyond_those_that_a_provider_takes_at_once_go_by_another_connection() {
+    let uri = crowded_server().await;
+    let origin = Arc::new(Origin::of(&uri));
+    let open = async || {
+        let socket = TcpStream::connect(uri.authority().unwrap().as_str());
+        let io = MaybeHttpsStream::Http(TokioIo::new(socket.await.unwrap()));
+        origin.begin_shared(io).await.unwrap()
+    };
+    let call = async |found: Found| match found.send(request(&uri)).await {
+        Ok(response) => response.into_body(),
+        Err(_) => panic!("it is answered"),
+    };
+    let first = call(open().await).await;
+    let _second = call(origin.take().expect("there is room")).await;
+    assert!(
+        origin.take().is_none(),
+        "a third would wait for another's end"
+    );
+    let _third = call(open().await).await;
+    let _fourth = call(origin.take().expect("there is room on the new one")).await;
+    assert!(origin.take().is_none());
+    drop(first);
+    let _fifth = call(origin.take().expect("there is room again")).await;
+    assert!(origin.take().is_none());
 }
 
 /// A server of h2 that ends each connection a moment after it began, and where it listens.
@@ -133,7 +186,8 @@ async fn a_call_on_a_connection_of_h2_that_ends_at_any_moment_is_told_at_once() 
         let calls = TaskTracker::new();
         let call = || {
             let (shared, request) = (shared.clone(), request(&uri));
-            calls.spawn(async move { shared.send(request).await.is_err() })
+            let place = shared.first_place();
+            calls.spawn(async move { shared.send(request, place).await.is_err() })
         };
         let sent: Vec<_> = (0..4).map(|_| call()).collect();
         drop(shared);
@@ -183,7 +237,8 @@ async fn a_request_of_h2_that_its_provider_did_not_process_comes_back_whole() {
             .header("x-a", "b")
             .body(Bytes::from_static(b"body"))
             .unwrap();
-        let Err(Unanswered::Unsent(request)) = shared.clone().send(request).await else {
+        let sent = shared.clone().send(request, shared.first_place());
+        let Err(Unanswered::Unsent(request)) = sent.await else {
             panic!("it comes back");
         };
         assert_eq!(
@@ -200,6 +255,7 @@ async fn a_request_of_h2_that_its_provider_may_have_processed_has_failed() {
     let cancelled = b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08";
     let (shared, _provider) = refused_by(cancelled).await;
     let uri: Uri = "http://provider/".parse().unwrap();
-    let sent = shared.send(request(&uri)).await;
+    let place = shared.first_place();
+    let sent = shared.send(request(&uri), place).await;
     assert!(matches!(sent, Err(Unanswered::Failed(_))));
 }
