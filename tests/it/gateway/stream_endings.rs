@@ -30,6 +30,36 @@ async fn the_providers_own_error_is_the_last_word() {
 }
 
 #[tokio::test]
+async fn a_choice_that_names_an_empty_reason_has_not_ended() {
+    let app = TestApp::start().await;
+    let piece = |reason: &str| {
+        sse::event(&format!(
+            r#"{{"choices":[{{"index":0,"delta":{{"content":"x"}},"finish_reason":"{reason}"}}]}}"#
+        ))
+    };
+    let half = EventStream::of([piece(""), piece("")]).finish();
+    let answer = stream(&app, STREAM, half).await;
+    assert!(answer.text().contains("upstream_invalid_response"));
+    let whole = EventStream::of([piece(""), piece("stop")]).finish();
+    let answer = stream(&app, STREAM, whole).await;
+    assert!(!answer.text().contains("upstream_invalid_response"));
+}
+
+#[tokio::test]
+async fn several_calls_of_tools_are_one_choice_in_whatever_order_its_fields_stand() {
+    let app = TestApp::start().await;
+    let call = |n: u8| {
+        sse::event(&format!(
+            r#"{{"choices":[{{"delta":{{"tool_calls":[{{"function":{{"arguments":"1"}},"index":{n}}}]}},"finish_reason":null,"index":0}}]}}"#
+        ))
+    };
+    let last = r#"{"choices":[{"delta":{},"finish_reason":"tool_calls","index":0}]}"#;
+    let script = EventStream::of([call(0), call(1), sse::event(last)]).finish();
+    let answer = stream(&app, STREAM, script).await;
+    assert!(!answer.text().contains("\"error\""), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn an_error_that_comes_with_usage_is_not_hidden() {
     let app = TestApp::start().await;
     let error =

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use memchr::{memchr, memchr2, memmem::Finder};
+use serde::Deserialize;
 
 /// The fields that are looked for in every event.
 pub(super) static FIELDS: LazyLock<Fields> = LazyLock::new(|| Fields {
@@ -39,9 +40,11 @@ impl Field {
         Self(Finder::new(name))
     }
 
-    /// Whether the field stands anywhere in `data` with a value other than `null`.
+    /// Whether the field stands anywhere in `data` with a value other than `null` and the empty string,
+    /// which servers that know no `null` write instead.
     pub(super) fn has_value(&self, data: &[u8]) -> bool {
-        self.values(data).any(|value| !value.starts_with(b"null"))
+        let is_none = |value: &[u8]| value.starts_with(b"null") || value.starts_with(b"\"\"");
+        self.values(data).any(|value| !is_none(value))
     }
 
     /// Whether the field stands in `data` as an array that is not empty.
@@ -78,12 +81,32 @@ pub(super) fn content_bytes(data: &[u8]) -> i64 {
 /// The index of the first choice of `data`; the first choice of all where it has none.
 pub(super) fn choice_index(data: &[u8]) -> u32 {
     let mut values = FIELDS.index.values(data);
-    let digits = values.next().into_iter().flatten();
+    let first = values.next();
+    // Calls of tools have one as well, and may stand before their choice's.
+    if values.next().is_some() {
+        return parsed_index(data);
+    }
+    let digits = first.into_iter().flatten();
     digits
         .map_while(|byte| char::from(*byte).to_digit(10))
         .fold(0, |index, digit| {
             index.saturating_mul(10).saturating_add(digit)
         })
+}
+
+fn parsed_index(data: &[u8]) -> u32 {
+    #[derive(Deserialize)]
+    struct Event {
+        choices: Vec<Choice>,
+    }
+    #[derive(Deserialize)]
+    struct Choice {
+        #[serde(default)]
+        index: u32,
+    }
+    let event = serde_json::from_slice::<Event>(data).ok();
+    let first = event.and_then(|event| event.choices.into_iter().next());
+    first.map_or(0, |choice| choice.index)
 }
 
 /// Where the text of `data` stands, if it has text in just one place.
@@ -155,6 +178,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_string_is_no_value() {
+        let has = |value: &str| {
+            let data = format!(r#"{{"choices":[{{"finish_reason" : {value}}}]}}"#);
+            FIELDS.finish_reason.has_value(data.as_bytes())
+        };
+        assert!(!has("null") && !has("\"\"") && has("\"stop\""));
+    }
+
+    #[test]
     fn content_is_measured_to_its_closing_quote() {
         assert_eq!(
             content_bytes(br#"{"delta":{"content":"ab\"c"},"x":"y"}"#),
@@ -193,6 +225,10 @@ mod tests {
     fn the_index_of_a_choice_is_its_own() {
         let data = br#"{"choices":[{"index":12,"delta":{"tool_calls":[{"index":3}]}}]}"#;
         assert_eq!(choice_index(data), 12);
+        let sorted = br#"{"choices":[{"delta":{"tool_calls":[{"index":3}]},"index":12}]}"#;
+        assert_eq!(choice_index(sorted), 12);
+        let none = br#"{"choices":[{"delta":{"tool_calls":[{"index":3},{"index":4}]}}]}"#;
+        assert_eq!(choice_index(none), 0);
         assert_eq!(choice_index(br#"{"choices":[{"delta":{}}]}"#), 0);
     }
 
