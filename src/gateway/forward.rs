@@ -227,9 +227,16 @@ fn success(response: Response<UpstreamBody>) -> Result<ReplyKind, Refusal> {
     }
 }
 
+/// Whether a body is in some coding. Servers say `none` to keep what stands before them from compressing.
 fn is_encoded(headers: &HeaderMap) -> bool {
-    let coding = headers.get(CONTENT_ENCODING);
-    coding.is_some_and(|coding| coding != "identity")
+    const PLAIN: [&str; 3] = ["identity", "none", ""];
+    let is_plain = |coding: &[u8]| {
+        PLAIN
+            .iter()
+            .any(|name| coding.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    codings.any(|coding| !is_plain(coding.as_bytes()))
 }
 
 fn media_type(headers: &HeaderMap) -> &str {

@@ -250,3 +250,15 @@ async fn a_stream_in_a_coding_we_cannot_read_is_refused() {
     answer.assert_refused(502, "upstream_invalid_response");
     assert!(app.booked(1).await[0].total_tokens > 0);
 }
+
+#[tokio::test]
+async fn a_body_in_no_coding_is_read_however_that_is_said() {
+    let app = TestApp::start().await;
+    for (n, coding) in ["identity", "Identity", "none", ""].into_iter().enumerate() {
+        let plain = completion_of(3, 4).header("content-encoding", coding);
+        let answer = answer_to(&app, plain.script()).await;
+        assert_eq!(answer.status, 200, "{coding}");
+        assert_eq!(answer.header("content-encoding"), None);
+        assert_eq!(app.booked(n + 1).await[0].total_tokens, 7);
+    }
+}
