@@ -70,9 +70,9 @@ fn ask_for_usage(body: &[u8], facts: &CallFacts) -> Edit {
 }
 
 fn limit_output(body: &[u8], facts: &CallFacts, field: &str, cap: i64) -> Edit {
-    let null = facts.null_caps.iter().find(|(name, _)| *name == field);
+    let unset = facts.unset_caps.iter().find(|(name, _)| *name == field);
     let set = facts.cap_field.as_ref().map(|set| &set.span);
-    match set.or(null.map(|(_, span)| span)) {
+    match set.or(unset.map(|(_, span)| span)) {
         Some(value) => Edit {
             at: value.clone(),
             text: cap.to_string(),

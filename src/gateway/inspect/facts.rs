@@ -34,8 +34,9 @@ pub struct CallFacts {
     pub cap: Option<i64>,
     /// Where it set it.
     pub cap_field: Option<CapField>,
-    /// Fields for a cap that stand there as `null`: a cap of ours goes into them, not beside them.
-    pub null_caps: Vec<(&'static str, Range<usize>)>,
+    /// Fields for a cap that stand there and set none, as `null` does: a cap of ours goes into them, not
+    /// beside them.
+    pub unset_caps: Vec<(&'static str, Range<usize>)>,
     /// Bytes of the body that are text.
     pub text_bytes: i64,
     /// Images, sounds and files.
@@ -82,26 +83,33 @@ impl CallFacts {
             choices: 0,
             cap: None,
             cap_field: None,
-            null_caps: Vec::new(),
+            unset_caps: Vec::new(),
             text_bytes: count(body.len() - not_text.bytes()),
             parts: not_text.parts,
             is_open_ended: parts::is_open_ended(&fields),
         };
         match endpoint {
             Endpoint::Embeddings => Ok(facts),
-            Endpoint::ChatCompletions | Endpoint::Completions => facts.with_output(&fields, body),
+            Endpoint::ChatCompletions | Endpoint::Completions => {
+                facts.with_output(&fields, body, endpoint)
+            }
         }
     }
 
-    fn with_output(self, fields: &Fields, body: &[u8]) -> Result<Self, Refusal> {
-        let (cap, cap_field) = cap(fields, body)?.unzip();
+    fn with_output(
+        self,
+        fields: &Fields,
+        body: &[u8],
+        endpoint: Endpoint,
+    ) -> Result<Self, Refusal> {
+        let (cap, cap_field) = cap(fields, body, endpoint)?.unzip();
         Ok(Self {
             is_stream: boolean(fields, "stream")?,
             stream_options: stream_options(fields, body)?,
             choices: choices(fields)?,
             cap,
             cap_field,
-            null_caps: null_caps(fields, body),
+            unset_caps: unset_caps(fields, body),
             ..self
         })
     }
@@ -149,10 +157,19 @@ fn boolean(fields: &Fields, param: &'static str) -> Result<bool, Refusal> {
     }
 }
 
-fn cap(fields: &Fields, body: &[u8]) -> Result<Option<(i64, CapField)>, Refusal> {
+/// A text may be completed by nothing, for its `echo` with log probabilities. Some servers take that for
+/// no cap, so it sets none here either.
+fn cap(
+    fields: &Fields,
+    body: &[u8],
+    endpoint: Endpoint,
+) -> Result<Option<(i64, CapField)>, Refusal> {
     let expected = "a whole number from 1 to 2147483647";
     let new = whole(fields, "max_completion_tokens", LARGEST_CAP, expected)?;
-    let old = whole(fields, "max_tokens", LARGEST_CAP, expected)?;
+    let old = match (endpoint, fields.get("max_tokens")) {
+        (Endpoint::Completions, Some("0")) => None,
+        _ => whole(fields, "max_tokens", LARGEST_CAP, expected)?,
+    };
     let (raw, cap) = match (new, old) {
         (Some(_), Some(_)) => {
             return Err(Refusal::InvalidValue {
@@ -169,11 +186,11 @@ fn cap(fields: &Fields, body: &[u8]) -> Result<Option<(i64, CapField)>, Refusal>
     Ok(Some((cap, field)))
 }
 
-fn null_caps(fields: &Fields, body: &[u8]) -> Vec<(&'static str, Range<usize>)> {
+fn unset_caps(fields: &Fields, body: &[u8]) -> Vec<(&'static str, Range<usize>)> {
     let names = ["max_completion_tokens", "max_tokens"].into_iter();
     let values = names.filter_map(|name| Some((name, fields.get_or_null(name)?)));
     values
-        .filter(|(_, value)| *value == "null")
+        .filter(|(_, value)| matches!(*value, "null" | "0"))
         .map(|(name, value)| (name, span(body, value)))
         .collect()
 }

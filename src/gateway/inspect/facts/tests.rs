@@ -37,6 +37,17 @@ fn caps_and_counts_that_are_no_small_whole_numbers_are_refused() {
 }
 
 #[test]
+fn a_completion_of_nothing_has_no_cap_that_counts() {
+    let body = br#"{"model":"m","prompt":"x","echo":true,"max_tokens":0}"#;
+    let facts = CallFacts::read(body, Endpoint::Completions).unwrap();
+    assert_eq!((facts.choices, facts.cap), (1, None));
+    let [(name, span)] = &facts.unset_caps[..] else {
+        panic!("a cap of ours goes into it");
+    };
+    assert_eq!((*name, &body[span.clone()]), ("max_tokens", &b"0"[..]));
+}
+
+#[test]
 fn two_caps_at_once_are_refused() {
     let body = r#"{"model":"m","max_tokens":5,"max_completion_tokens":5}"#;
     assert_eq!(refused_field(body), Some("max_tokens"));
