@@ -10,7 +10,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use socket2::SockRef;
 
 use super::*;
-use crate::gateway::forward::upstream::connect::Connect;
+use crate::upstream::connect::Connect;
 
 fn file(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls");
