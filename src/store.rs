@@ -85,6 +85,7 @@ pub mod retention;
 mod rollups;
 pub mod sessions;
 pub mod sign_ins;
+mod signed;
 mod timestamp;
 pub mod tokens;
 mod transaction;
@@ -132,6 +133,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     refusals::STATEMENTS,
     retention::STATEMENTS,
     sessions::STATEMENTS,
+    signed::STATEMENTS,
     tokens::STATEMENTS,
     users::STATEMENTS,
 ];

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::tenant::{TokenId, UserId};
+use super::tenant::{SessionId, TokenId, UserId};
 use super::time::Timestamp;
 
 /// A change about to be made.
@@ -14,6 +14,8 @@ pub struct Act {
     pub at: Timestamp,
     /// Who.
     pub author: Author,
+    /// The session that they are signed in by, if it is one that lets them do this.
+    pub session: Option<SessionId>,
     /// From where, as far as that is known.
     pub address: Option<IpAddr>,
     /// The `x-request-id` it was asked with.
@@ -106,6 +108,7 @@ impl From<Timestamp> for Act {
         Self {
             at,
             author: Author::CommandLine,
+            session: None,
             address: None,
             request: None,
             once: None,

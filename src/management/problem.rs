@@ -42,6 +42,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict { what } => Self::Conflict(what.to_owned()),
             StoreError::Forbidden { what } => Self::Forbidden(what),
+            StoreError::SignedOut => Self::Unauthenticated,
             StoreError::MadeMeanwhile => Self::MadeMeanwhile,
             StoreError::VersionConflict => Self::VersionConflict,
             StoreError::Unavailable { .. } => {

@@ -25,6 +25,7 @@ impl Origin {
         Act {
             at,
             author,
+            session: None,
             address: self.address,
             request: self.request,
             once: None,
@@ -57,6 +58,9 @@ impl Signed {
 
     /// A change of theirs.
     pub fn act(&self, at: Timestamp) -> Act {
-        self.origin.act(self.author.clone(), at)
+        Act {
+            session: self.session,
+            ..self.origin.act(self.author.clone(), at)
+        }
     }
 }

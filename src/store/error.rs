@@ -31,6 +31,9 @@ pub enum StoreError {
         /// Why not.
         what: &'static str,
     },
+    /// The session or token of whoever asked ended meanwhile.
+    #[error("whoever asked is not signed in any more")]
+    SignedOut,
     /// Something was made under the same idempotency key at this moment.
     #[error("something was made under this idempotency key meanwhile")]
     MadeMeanwhile,

@@ -91,7 +91,7 @@ pub async fn create(
 ) -> Result<Invitation, StoreError> {
     let (id, act) = (InvitationId::new(), act.into());
     let organisation = new.organisation;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     idempotency::note(&mut tx, &act, id.0).await?;
     memberships::lock(&mut tx, organisation, act.at).await?;
     let is_member: bool = with_tx!(&mut tx, |c| {
@@ -166,7 +166,7 @@ pub async fn revoke(
     act: impl Into<Act>,
 ) -> Result<(), StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     memberships::lock(&mut tx, organisation, act.at).await?;
     let invitation = get(&mut tx, id).await?;
     if invitation.organisation_id != organisation {
@@ -197,7 +197,7 @@ pub async fn accept(
     act: impl Into<Act>,
 ) -> Result<User, StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     let invitation: Invitation = with_tx!(&mut tx, |c| {
         let find = sqlx::query_as(BY_HASH).bind(hash).bind(act.at);
         find.fetch_one(c).await

@@ -50,7 +50,7 @@ pub async fn create(
     act: impl Into<Act>,
 ) -> Result<(), StoreError> {
     let (act, id) = (act.into(), user.map(|user| user.id));
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     with_tx!(&mut tx, |c| {
         let old = sqlx::query(END_OLD).bind(act.at).bind(id).bind(purpose);
         old.execute(c).await.map(|_| ())

@@ -136,7 +136,7 @@ pub async fn add(
     act: impl Into<Act>,
 ) -> Result<Member, StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     lock(&mut tx, organisation, act.at).await?;
     let user = users::get(&mut tx, user).await?;
     insert(&mut tx, organisation, &user, role, &act).await?;

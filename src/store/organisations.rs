@@ -83,7 +83,7 @@ pub async fn create(
     act: impl Into<Act>,
 ) -> Result<Organisation, StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     let organisation = insert(&mut tx, name, limits, &act).await?;
     changes::append(&mut tx, ChangeKind::Organisation, organisation.id.0, act.at).await?;
     tx.commit().await?;
@@ -150,7 +150,7 @@ pub async fn update(
 ) -> Result<Organisation, StoreError> {
     let act = act.into();
     let now = act.at;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     let old = lock(&mut tx, id, patch.version, now).await?;
     let before = audit::image(&old);
     let limits = patch.limits.map(|change| change.apply(&old.limits));

@@ -101,7 +101,7 @@ pub async fn create(
 ) -> Result<Project, StoreError> {
     let (id, act) = (ProjectId::new(), act.into());
     let now = act.at;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     idempotency::note(&mut tx, &act, id.0).await?;
     let exists: bool = with_tx!(&mut tx, |c| {
         sqlx::query_scalar(ORGANISATION)

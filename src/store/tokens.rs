@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use super::transaction::Tx;
-use super::{Db, StoreError, audit, idempotency, memberships};
+use super::transaction::{Tx, retried};
+use super::{Db, StoreError, audit, idempotency, memberships, signed};
 use crate::domain::audit::Act;
 use crate::domain::key::SecretHash;
 use crate::domain::role::Role;
@@ -120,7 +120,7 @@ pub async fn list(db: &Db, organisation: Option<OrganisationId>) -> Result<Vec<T
 pub async fn create(db: &Db, new: NewToken<'_>, act: impl Into<Act>) -> Result<Token, StoreError> {
     let (id, act) = (TokenId::new(), act.into());
     let (organisation, role) = new.place.unzip();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     idempotency::note(&mut tx, &act, id.0).await?;
     if let Some(organisation) = organisation {
         memberships::lock(&mut tx, organisation, act.at).await?;
@@ -147,7 +147,19 @@ pub async fn revoke(
     act: impl Into<Act>,
 ) -> Result<(), StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
+    // Of two that revoke each other, one gives way.
+    retried(|| end(db, organisation, id, by, &act)).await
+}
+
+async fn end(
+    db: &Db,
+    organisation: Option<OrganisationId>,
+    id: TokenId,
+    by: Role,
+    act: &Act,
+) -> Result<(), StoreError> {
+    let mut tx = db.begin_as(act).await?;
+    signed::stop(&mut tx, id.0).await?;
     let token = get(&mut tx, id).await?;
     if token.organisation_id != organisation {
         return Err(StoreError::NotFound);
@@ -163,7 +175,7 @@ pub async fn revoke(
     if revoked == 0 {
         return Err(StoreError::NotFound);
     }
-    note(&mut tx, &token, "token.revoke", &act).await?;
+    note(&mut tx, &token, "token.revoke", act).await?;
     tx.commit().await
 }
 

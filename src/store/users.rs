@@ -2,8 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::transaction::Tx;
-use super::{Db, StoreError, audit, links, memberships, sessions};
+use super::transaction::{Tx, retried};
+use super::{Db, StoreError, audit, links, memberships, sessions, signed};
 use crate::domain::audit::Act;
 use crate::domain::role::Role;
 use crate::domain::tenant::{OrganisationId, UserId};
@@ -44,6 +44,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     ANY,
     status::SET,
     status::OPERATORS,
+    status::LOCK_OPERATORS,
 ];
 
 /// A person.
@@ -123,7 +124,7 @@ pub async fn create(
     act: impl Into<Act>,
 ) -> Result<User, StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     if let Some((organisation, _)) = place {
         memberships::lock(&mut tx, organisation, act.at).await?;
     }
@@ -145,10 +146,15 @@ pub async fn change_password(
     act: impl Into<Act>,
 ) -> Result<(), StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
-    lock(&mut tx, user, act.at).await?;
-    renew_password(&mut tx, user, password, &act).await?;
-    tx.commit().await
+    // Of two who do that at once in two sessions, one gives way.
+    retried(|| async {
+        let mut tx = db.begin_as(&act).await?;
+        signed::stop(&mut tx, user.id.0).await?;
+        lock(&mut tx, user, act.at).await?;
+        renew_password(&mut tx, user, password, &act).await?;
+        tx.commit().await
+    })
+    .await
 }
 
 pub(super) async fn insert(

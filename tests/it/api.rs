@@ -5,6 +5,7 @@ mod bodies;
 mod calls;
 mod catalog;
 mod cross_site;
+mod ended;
 mod idempotency;
 mod invitations;
 mod key_refusals;

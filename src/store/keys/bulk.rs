@@ -48,7 +48,7 @@ async fn change(
     act: &Act,
 ) -> Result<Outcome, StoreError> {
     let mut outcome = Outcome::default();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(act).await?;
     for named in named {
         match change_one(&mut tx, named, status, act).await {
             Err(StoreError::NotFound) => outcome.not_found.push(named.id),

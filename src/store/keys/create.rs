@@ -23,7 +23,7 @@ pub async fn create(
 ) -> Result<Key, StoreError> {
     let (id, act) = (KeyId::new(), act.into());
     let (organisation, now) = (new.organisation_id, act.at);
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     idempotency::note(&mut tx, &act, id.0).await?;
     let project = projects::receive_key(&mut tx, organisation, new.project_id, now).await?;
     with_tx!(&mut tx, |c| {

@@ -28,7 +28,7 @@ pub async fn update(
     act: impl Into<Act>,
 ) -> Result<Key, StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     let key = key.into().lock(&mut tx, act.at).await?;
     let key = apply(&mut tx, key, patch, "key.update", &act).await?;
     changes::append(&mut tx, ChangeKind::Key, key.id.0, act.at).await?;
@@ -39,7 +39,7 @@ pub async fn update(
 /// Removes a key's secrets and hides it.
 pub async fn delete(db: &Db, key: impl Into<Named>, act: impl Into<Act>) -> Result<(), StoreError> {
     let (act, named) = (act.into(), key.into());
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     hide(&mut tx, &named, &act).await?;
     changes::append(&mut tx, ChangeKind::Key, named.id.0, act.at).await?;
     tx.commit().await
@@ -56,7 +56,7 @@ pub async fn rotate(
 ) -> Result<Key, StoreError> {
     let act = act.into();
     let now = act.at;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     let old = key.into().lock(&mut tx, now).await?;
     secrets::retire(&mut tx, old.id, grace_until, now).await?;
     secrets::insert(&mut tx, old.id, secret, display, now).await?;

@@ -5,8 +5,8 @@ use crate::domain::audit::Act;
 use crate::domain::role::Role;
 use crate::domain::tenant::{OrganisationId, UserId};
 use crate::store::changes::{self, ChangeKind};
-use crate::store::transaction::Tx;
-use crate::store::{Db, StoreError, keys, sessions};
+use crate::store::transaction::{Tx, retried};
+use crate::store::{Db, StoreError, keys, sessions, signed};
 
 pub(in crate::store) const SET_ROLE: &str =
     "UPDATE memberships SET role = $3, version = version + 1
@@ -33,9 +33,20 @@ pub async fn set_role(
     act: impl Into<Act>,
 ) -> Result<Member, StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
-    lock(&mut tx, organisation, act.at).await?;
-    let old = get(&mut tx, organisation, user).await?;
+    // Of two who take each other's rights away, one gives way.
+    retried(|| change(db, organisation, user, role, by, &act)).await
+}
+
+async fn change(
+    db: &Db,
+    organisation: OrganisationId,
+    user: UserId,
+    role: Role,
+    by: By,
+    act: &Act,
+) -> Result<Member, StoreError> {
+    let mut tx = db.begin_as(act).await?;
+    let old = lock_member(&mut tx, organisation, user, act).await?;
     may_change(&mut tx, organisation, &old, Some(role), by).await?;
     if old.role == role {
         return Ok(old);
@@ -52,7 +63,7 @@ pub async fn set_role(
         (user, &old.email),
         "member.update",
         roles,
-        &act,
+        act,
     )
     .await?;
     let changed = get(&mut tx, organisation, user).await?;
@@ -70,15 +81,24 @@ pub async fn remove(
     act: impl Into<Act>,
 ) -> Result<(), StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
-    lock(&mut tx, organisation, act.at).await?;
-    let old = get(&mut tx, organisation, user).await?;
+    retried(|| end(db, organisation, user, by, &act)).await
+}
+
+async fn end(
+    db: &Db,
+    organisation: OrganisationId,
+    user: UserId,
+    by: By,
+    act: &Act,
+) -> Result<(), StoreError> {
+    let mut tx = db.begin_as(act).await?;
+    let old = lock_member(&mut tx, organisation, user, act).await?;
     may_change(&mut tx, organisation, &old, None, by).await?;
     with_tx!(&mut tx, |c| {
         let remove = sqlx::query(REMOVE).bind(organisation).bind(user);
         remove.execute(c).await.map(|_| ())
     })?;
-    let disabled = keys::disable_of(&mut tx, organisation, user.0, &act).await?;
+    let disabled = keys::disable_of(&mut tx, organisation, user.0, act).await?;
     sessions::end_all(&mut tx, user).await?;
     let roles = (Some(old.role), None);
     note(
@@ -87,13 +107,25 @@ pub async fn remove(
         (user, &old.email),
         "member.remove",
         roles,
-        &act,
+        act,
     )
     .await?;
     for key in disabled {
         changes::append(&mut tx, ChangeKind::Key, key.0, act.at).await?;
     }
     tx.commit().await
+}
+
+/// The member, whom nobody else changes until the transaction ends, and who changes nothing any more.
+async fn lock_member(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    user: UserId,
+    act: &Act,
+) -> Result<Member, StoreError> {
+    signed::stop(tx, user.0).await?;
+    lock(tx, organisation, act.at).await?;
+    get(tx, organisation, user).await
 }
 
 /// Whether `old` may be made a `new`, or nothing, by this one.

@@ -45,7 +45,7 @@ async fn end(
     version: Option<i64>,
     act: &Act,
 ) -> Result<(), StoreError> {
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(act).await?;
     let organisation = lock(&mut tx, id, version, act.at).await?;
     end_what_it_has(&mut tx, id, act.at).await?;
     let freed = format!("{} (deleted {id})", organisation.name);

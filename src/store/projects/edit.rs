@@ -26,7 +26,7 @@ pub async fn update(
 ) -> Result<Project, StoreError> {
     let act = act.into();
     let now = act.at;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     let old = lock(&mut tx, organisation, id, now).await?;
     if patch.version.is_some_and(|version| version != old.version) {
         return Err(StoreError::VersionConflict);
@@ -58,7 +58,7 @@ pub async fn delete(
 ) -> Result<(), StoreError> {
     let act = act.into();
     let now = act.at;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_as(&act).await?;
     // With the row locked, no key can enter the project unseen.
     let project = lock(&mut tx, organisation, id, now).await?;
     if version.is_some_and(|version| version != project.version) {

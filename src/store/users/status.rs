@@ -6,13 +6,16 @@ use serde_json::json;
 use super::{User, get, lock};
 use crate::domain::audit::Act;
 use crate::domain::tenant::UserId;
-use crate::store::transaction::Tx;
-use crate::store::{Db, StoreError, audit, links, sessions};
+use crate::store::transaction::{Tx, retried};
+use crate::store::{Db, StoreError, audit, links, sessions, signed};
 
 pub(in crate::store) const SET: &str =
     "UPDATE users SET disabled_at = $2, version = version + 1 WHERE id = $1";
 pub(in crate::store) const OPERATORS: &str =
     "SELECT COUNT(*) FROM users WHERE is_operator AND disabled_at IS NULL";
+/// Two who shut two operators out must not each count on the other.
+pub(in crate::store) const LOCK_OPERATORS: &str =
+    "UPDATE users SET updated_at = $1 WHERE is_operator";
 
 /// Whether someone may sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -35,7 +38,25 @@ pub async fn set_status(
     act: impl Into<Act>,
 ) -> Result<User, StoreError> {
     let act = act.into();
-    let mut tx = db.begin().await?;
+    // Of two who shut each other out, one gives way.
+    retried(|| change(db, id, status, version, &act)).await
+}
+
+async fn change(
+    db: &Db,
+    id: UserId,
+    status: Status,
+    version: Option<i64>,
+    act: &Act,
+) -> Result<User, StoreError> {
+    let mut tx = db.begin_as(act).await?;
+    if status == Status::Disabled {
+        signed::stop(&mut tx, id.0).await?;
+        with_tx!(&mut tx, |c| {
+            let lock = sqlx::query(LOCK_OPERATORS).bind(act.at);
+            lock.execute(c).await.map(|_| ())
+        })?;
+    }
     let old = get(&mut tx, id).await?;
     if version.is_some_and(|version| version != old.version) {
         return Err(StoreError::VersionConflict);
@@ -60,7 +81,7 @@ pub async fn set_status(
         before: Some(json!({"status": old.status()})),
         after: Some(json!({"status": status})),
     };
-    audit::append(&mut tx, &act, entry).await?;
+    audit::append(&mut tx, act, entry).await?;
     let changed = get(&mut tx, id).await?;
     tx.commit().await?;
     Ok(changed)
