@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Api;
+use super::creation::{Created, Creation};
 use super::etag::{IfMatch, Versioned};
 use super::ids::Ids;
 use super::json::Body;
@@ -82,16 +83,21 @@ async fn list(
 /// Makes someone a member whom you manage in another organisation already. Invite anybody else.
 #[utoipa::path(post, path = "/orgs/{org}/members", tag = "members",
     operation_id = "add_member",
-    request_body = Add, responses((status = 201, body = View)))]
+    request_body = Add, responses((status = 201, body = View), (status = 200, body = View)))]
 async fn add(
     State(management): State<Arc<Management>>,
     signed: Signed,
     Ids(org): Ids<Uuid>,
-    Body(new): Body<Add>,
-) -> Result<(StatusCode, Versioned<View>), Problem> {
+    new: Creation<Add>,
+) -> Result<Created<View>, Problem> {
     let access = management.access(&signed, org, Role::Admin)?;
-    let added = management.add_member(&access, new.email.as_deref(), new.role);
-    Ok((StatusCode::CREATED, View::versioned(added.await?)))
+    let (once, new) = (new.once, new.body);
+    let added = management.add_member(&access, new.email.as_deref(), new.role, once);
+    let added = added.await?;
+    Ok(Created {
+        is_replayed: added.is_replayed,
+        thing: View::versioned(added.thing),
+    })
 }
 
 /// Gives a member another role. Their sessions end. Only owners make owners or change them, and the

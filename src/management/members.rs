@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Access, Faults, Management, Problem};
+use super::{Access, Faults, Made, Management, Problem};
+use crate::domain::audit::{Act, Once};
 use crate::domain::role::Role;
 use crate::domain::tenant::UserId;
 use crate::store::memberships::{self, By, Member};
@@ -20,19 +21,36 @@ impl Management {
         access: &Access,
         email: Option<&str>,
         role: Option<Role>,
+        once: Option<Once>,
+    ) -> Result<Made<Member>, Problem> {
+        let act = access.act().once(once);
+        let find = |id| async move {
+            let found = memberships::find(&self.db, access.organisation(), UserId(id)).await?;
+            found.ok_or(Problem::NotFound)
+        };
+        let make = self.make_member(access, email, role, &act);
+        self.once(&act, find, make).await
+    }
+
+    async fn make_member(
+        &self,
+        access: &Access,
+        email: Option<&str>,
+        role: Option<Role>,
+        act: &Act,
     ) -> Result<Member, Problem> {
         let mut faults = Faults::default();
         let email = faults.email("email", email);
         let role = faults.role(access, role);
         faults.check()?;
-        let asker = UserId(access.act().author.id().unwrap_or_default());
+        let asker = UserId(act.author.id().unwrap_or_default());
         let Some(user) = memberships::known_to(&self.db, asker, &email).await? else {
             let mut faults = Faults::default();
             faults.add("email", "nobody you manage elsewhere: send an invitation");
             faults.check()?;
             return Err(Problem::Internal);
         };
-        let (organisation, act) = (access.organisation(), access.act());
+        let organisation = access.organisation();
         Ok(memberships::add(&self.db, organisation, user, role, act).await?)
     }
 

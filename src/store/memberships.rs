@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::transaction::Tx;
 use super::users::{self, User};
-use super::{Db, StoreError, audit};
+use super::{Db, StoreError, audit, idempotency};
 use crate::domain::audit::Act;
 use crate::domain::role::Role;
 use crate::domain::tenant::{OrganisationId, UserId};
@@ -110,6 +110,18 @@ pub async fn list(db: &Db, organisation: OrganisationId) -> Result<Vec<Member>, 
     })?)
 }
 
+/// A member of an organisation.
+pub async fn find(
+    db: &Db,
+    organisation: OrganisationId,
+    user: UserId,
+) -> Result<Option<Member>, StoreError> {
+    Ok(with_pool!(db, |pool| {
+        let one = sqlx::query_as(ONE).bind(organisation).bind(user);
+        one.fetch_optional(pool).await
+    })?)
+}
+
 /// How many owners an organisation has.
 pub async fn owners(db: &Db, organisation: OrganisationId) -> Result<i64, StoreError> {
     Ok(with_pool!(db, |pool| {
@@ -137,6 +149,7 @@ pub async fn add(
 ) -> Result<Member, StoreError> {
     let act = act.into();
     let mut tx = db.begin_as(&act).await?;
+    idempotency::note(&mut tx, &act, user.0).await?;
     lock(&mut tx, organisation, act.at).await?;
     let user = users::get(&mut tx, user).await?;
     insert(&mut tx, organisation, &user, role, &act).await?;

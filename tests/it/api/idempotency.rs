@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tollgate::domain::role::Role;
 use tollgate::domain::time::Clock;
-use tollgate::store::keys;
+use tollgate::store::{keys, memberships, users};
 
 use crate::provider::Provider;
 use crate::support::app::TestApp;
@@ -136,4 +136,27 @@ async fn an_invitation_asked_for_again_is_the_one_whose_link_was_handed_over() {
     let (path, accept) = ("/invitations/accept", accept.to_string());
     let joined = app.ask(&Nobody, Method::POST, path, &accept).await;
     joined.assert_json(200);
+}
+
+#[tokio::test]
+async fn a_member_who_is_added_again_is_the_one_who_was_added() {
+    let app = TestApp::start().await;
+    let ann = app.person(Role::Admin).await;
+    let bob = app.person(Role::Viewer).await;
+    let other = app.another_organisation("Other").await.id;
+    let user = users::find(app.db(), ann.id).await.unwrap().unwrap();
+    let now = Clock::default().now();
+    let added = memberships::add(app.db(), other, user.id, Role::Admin, now).await;
+    added.unwrap();
+    let path = format!("/orgs/{other}/members");
+    let body = json!({"email": bob.email, "role": "viewer"}).to_string();
+    let ask = async |name: &'static str| {
+        let named = [("idempotency-key", name)];
+        app.ask_with(&ann, Method::POST, &path, &named, &body).await
+    };
+    let first = ask("a").await.assert_json(201);
+    let again = ask("a").await;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.assert_json(200), first);
+    ask("b").await.assert_problem(409, "conflict");
 }
