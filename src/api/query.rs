@@ -5,7 +5,7 @@ use http::Uri;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::json::faults::MOST;
+use crate::management::fault::MOST;
 use crate::management::{Faults, Problem};
 
 /// The query's parameters.

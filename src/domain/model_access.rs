@@ -1,5 +1,8 @@
 //! Which models a scope may call: patterns that are exact names or `*`-globs, compiled once.
 
+/// The most entries of an allowlist.
+pub const LONGEST: usize = 1000;
+
 /// One entry of an allowlist or of a provider's `models`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelPattern {

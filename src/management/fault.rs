@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Problem;
 use crate::domain::limits::patch::AmountMissing;
-use crate::domain::model_access::ModelPattern;
+use crate::domain::model_access::{self, ModelPattern};
 use crate::domain::name;
 use crate::domain::time::Timestamp;
 
@@ -21,6 +21,9 @@ pub struct Fault {
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Fault>);
 
+/// The most that are told: whoever has so much to correct begins with these.
+pub const MOST: usize = 64;
+
 /// Why nothing can stop working at `at`, if it cannot.
 pub fn wrong_end(at: Option<Timestamp>) -> Option<&'static str> {
     let is_too_far = at.is_some_and(Timestamp::is_too_far);
@@ -28,8 +31,11 @@ pub fn wrong_end(at: Option<Timestamp>) -> Option<&'static str> {
 }
 
 impl Faults {
-    /// Notes that `field` is wrong.
+    /// Notes that `field` is wrong, unless enough is noted.
     pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        if self.0.len() >= MOST {
+            return;
+        }
         self.0.push(Fault {
             field: field.into(),
             message: message.into(),
@@ -89,7 +95,7 @@ impl Faults {
     /// A list of models: exact names or globs.
     pub fn models(&mut self, field: &str, models: Option<&[String]>) {
         let models = models.unwrap_or_default();
-        if models.len() > 1000 {
+        if models.len() > model_access::LONGEST {
             self.add(field, "at most 1000 names and patterns");
         }
         for (place, model) in models.iter().enumerate() {

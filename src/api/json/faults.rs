@@ -6,9 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::management::Fault;
-
-/// Whoever has so much to correct begins with these.
-pub(in crate::api) const MOST: usize = 64;
+use crate::management::fault::MOST;
 
 /// Our fields lie no deeper than `limits.quota.amount`.
 const DEEPEST: usize = 4;

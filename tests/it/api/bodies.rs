@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tollgate::domain::role::Role;
 
@@ -99,6 +99,17 @@ async fn a_body_that_is_too_large_is_refused() {
     let large = format!("{{\"email\":\"{}\"}}", "x".repeat(1 << 20));
     let refused = app.ask(&Nobody, Method::POST, "/session", &large).await;
     refused.assert_problem(413, "request_too_large");
+}
+
+#[tokio::test]
+async fn of_many_faulty_models_no_more_is_told_than_of_many_faulty_fields() {
+    let app = TestApp::start().await;
+    let admin = app.token(Role::Admin).await;
+    let path = format!("/orgs/{}/keys", app.organisation.id);
+    let body = json!({"name": "many", "models": vec![" "; 100_000]}).to_string();
+    let refused = app.ask(&admin, Method::POST, &path, &body).await;
+    let refused = refused.assert_problem(400, "invalid");
+    assert_eq!(refused["errors"].as_array().unwrap().len(), 64);
 }
 
 #[tokio::test]
