@@ -131,12 +131,22 @@ impl Db {
 
 /// The problem never repeats the address: it holds a password.
 fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    PgConnectOptions::from_str(url).map_err(|_| {
+    let options = PgConnectOptions::from_str(url).ok();
+    options.filter(|_| !is_password_cut(url)).ok_or_else(|| {
         StoreError::setup(
             "the Postgres URL cannot be read; check its parts, and encode what is special in its \
              password (? is %3F, # is %23, / is %2F, : is %3A, @ is %40)",
         )
     })
+}
+
+/// Whether a password reads as a port, up to what is special in it, and the rest of it as a path or as
+/// parameters, which are told in warnings.
+fn is_password_cut(url: &str) -> bool {
+    let url = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = url.find(['/', '?', '#']).unwrap_or(url.len());
+    let (authority, rest) = url.split_at(end);
+    authority.contains(':') && !authority.contains('@') && rest.contains('@')
 }
 
 fn postgres(url: &str) -> Result<PgPool, StoreError> {

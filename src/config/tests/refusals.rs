@@ -66,6 +66,8 @@ fn what_a_server_could_not_use_is_refused() {
     for (text, hint) in [
         ("database_url = \"postgres://u:p@h:x/d\"", "database_url"),
         ("database_url = \"postgres://u:s3?cret@h/d\"", "%3F"),
+        ("database_url = \"postgres://u:12?secret@h/d\"", "%3F"),
+        ("database_url = \"postgres://u:12/secret@h/d\"", "%2F"),
         (
             "database_url = \"postgres://h/d?sslmode=maybe\"",
             "database_url",

@@ -60,7 +60,14 @@ fn a_database_that_is_away_is_named_without_its_password() {
 fn a_database_url_that_cannot_be_read_is_shown_without_its_password() {
     let tollgate = Installation::new();
     for line in [&["config", "show"][..], &["org", "list"], &["serve"]] {
-        for password in ["s3cr3t?retpw", "s3cr3t#retpw", "a:b/s3cr3t@retpw"] {
+        for password in [
+            "s3cr3t?retpw",
+            "s3cr3t#retpw",
+            "a:b/s3cr3t@retpw",
+            "12?s3cr3t",
+            "12/s3cr3t",
+            "12#s3cr3t",
+        ] {
             let mut command = tollgate.command();
             command.env("DATABASE_URL", format!("postgres://u:{password}@h/d"));
             let line = failed(78, &command.args(line).output().unwrap());
@@ -73,6 +80,18 @@ fn a_database_url_that_cannot_be_read_is_shown_without_its_password() {
                 "{line}"
             );
         }
+    }
+}
+
+#[test]
+fn a_range_that_ends_before_it_begins_is_wrong_usage() {
+    let tollgate = Installation::new();
+    for name in ["usage", "calls"] {
+        let mut command = tollgate.command();
+        let range = ["--from", "2026-12-02", "--to", "2026-12-01"];
+        command.args([name, "--org", "Acme"]).args(range);
+        let line = failed(2, &command.output().unwrap());
+        assert!(line.contains("--from"), "{line}");
     }
 }
 
