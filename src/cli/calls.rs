@@ -6,7 +6,7 @@ use clap::Args;
 use uuid::Uuid;
 
 use super::key::key_id;
-use super::moment::Moment;
+use super::moment::{Moment, check_range};
 use super::print::padded;
 use super::session::Session;
 use crate::csv::{cells, write_csv};
@@ -53,6 +53,7 @@ struct Stream {
 
 impl Arguments {
     pub(super) async fn run(self, session: &Session) -> anyhow::Result<()> {
+        check_range(self.from, self.to)?;
         let organisation = session.organisation(&self.org).await?;
         let query = CallsQuery {
             key: self.key.map(KeyId),

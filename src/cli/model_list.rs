@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::domain::model_access::ModelPattern;
+use crate::domain::model_access::{LONGEST, ModelPattern};
 
 /// An allowlist; `None` allows all models, an empty one none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +20,20 @@ impl FromStr for ModelList {
             }
             _ => {}
         }
-        let names = text
+        let names: Vec<_> = text
             .split(',')
             .map(str::trim)
-            .filter(|name| !name.is_empty());
-        let checked = names.map(|name| match ModelPattern::parse(name) {
-            Ok(_) => Ok(name.to_owned()),
-            Err(error) => Err(format!("{name:?}: {error}")),
-        });
+            .filter(|name| !name.is_empty())
+            .collect();
+        if names.len() > LONGEST {
+            return Err(format!("write at most {LONGEST} names and patterns"));
+        }
+        let checked = names
+            .into_iter()
+            .map(|name| match ModelPattern::parse(name) {
+                Ok(_) => Ok(name.to_owned()),
+                Err(error) => Err(format!("{name:?}: {error}")),
+            });
         Ok(Self(Some(checked.collect::<Result<_, _>>()?)))
     }
 }
@@ -54,6 +60,13 @@ mod tests {
         assert_eq!(list("all"), None);
         assert_eq!(list(""), Some(vec![]));
         assert_eq!(list("a, b*,"), Some(vec!["a".to_owned(), "b*".to_owned()]));
+    }
+
+    #[test]
+    fn a_list_is_no_longer_than_the_management_api_takes() {
+        let names = |count| vec!["a"; count].join(",");
+        assert!(names(LONGEST).parse::<ModelList>().is_ok());
+        assert!(names(LONGEST + 1).parse::<ModelList>().is_err());
     }
 
     #[test]

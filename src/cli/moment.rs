@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::failure::UsageError;
 use crate::domain::time::Timestamp;
 
 /// `--expires`: from now, at a time, or never.
@@ -20,6 +21,17 @@ pub(super) struct Moment(pub(super) Timestamp);
 /// `--grace`: a span, or `0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grace(pub(super) Duration);
+
+/// Refuses a range that ends before it begins: it would read as nothing at all.
+pub(super) fn check_range(from: Option<Moment>, to: Option<Moment>) -> Result<(), UsageError> {
+    match (from, to) {
+        (Some(Moment(from)), Some(Moment(to))) if from >= to => {
+            let rule = "--from lies behind --to; exchange them";
+            Err(UsageError(rule.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
 
 impl Expiry {
     pub(super) fn resolve(self, now: Timestamp) -> Option<Timestamp> {

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write, stdout};
 use clap::{Args, ValueEnum};
 
 use super::failure::UsageError;
-use super::moment::Moment;
+use super::moment::{Moment, check_range};
 use super::session::Session;
 use crate::csv::{cells, write_csv};
 use crate::management::usage::{UsageView, columns};
@@ -41,6 +41,7 @@ enum By {
 
 impl Arguments {
     pub(super) async fn run(self, session: &Session) -> anyhow::Result<()> {
+        check_range(self.from, self.to)?;
         let organisation = session.organisation(&self.org).await?;
         let query = UsageQuery {
             from: self.from.map(|moment| moment.0),
