@@ -5,7 +5,7 @@ use serde_json::json;
 use super::changes::ChangeKind;
 use super::transaction::{Tx, retried};
 use super::users::{self, NewUser, Status, User};
-use super::{Db, StoreError, audit, changes, known_addresses, memberships, organisations};
+use super::{Db, StoreError, audit, changes, known_addresses, memberships, organisations, signed};
 use crate::domain::audit::{Act, Author};
 use crate::domain::key::SecretHash;
 use crate::domain::limits::Limits;
@@ -105,6 +105,7 @@ pub async fn reset(
     let act = act.into();
     let mut tx = db.begin().await?;
     let user = take_of_user(&mut tx, hash, Purpose::Reset, act.at).await?;
+    signed::stop(&mut tx, user.id.0).await?;
     users::renew_password(&mut tx, &user, password, &act).await?;
     if let Some(address) = address {
         known_addresses::note(&mut tx, user.id, address, act.at).await?;
