@@ -136,6 +136,7 @@ impl App {
             ledger,
             server,
             lifecycle,
+            management,
             drain,
             background,
             exporter,
@@ -162,6 +163,7 @@ impl App {
         } else {
             watching.abort();
         }
+        management.db.close().await;
         db.close().await;
         Ok(())
     }
@@ -175,7 +177,7 @@ fn manage(
     metrics: &Arc<Metrics>,
 ) -> Api {
     let management = Management {
-        db: background.db.clone(),
+        db: background.db.for_people(),
         clock: background.clock.clone(),
         catalog: Arc::clone(&background.catalog),
         limiters,

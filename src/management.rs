@@ -56,7 +56,7 @@ pub use throttle::Throttle;
 
 /// See the module.
 pub struct Management {
-    /// Where everything is kept.
+    /// Where everything is kept, by connections that calls do not need.
     pub db: Db,
     /// Time.
     pub clock: Clock,

@@ -51,8 +51,13 @@ const WRITING: [(&str, &str); 3] = [
     ("wal_autocheckpoint", "4000"),
 ];
 
+/// What Postgres gives up besides, of what people ask for.
+const GIVE_UP_FOR_PEOPLE: [(&str, &str); 1] = [("statement_timeout", "2s")];
+
 const POSTGRES_CONNECTIONS: u32 = 16;
 const SQLITE_READERS: u32 = 4;
+/// Further ones for what people ask for.
+const FOR_PEOPLE: u32 = 6;
 /// Pages each reader keeps, in negative KiB: they look single rows up, and the system caches the file.
 const READER_CACHE: &str = "-512";
 
@@ -101,6 +106,27 @@ impl Db {
         match Address::read(url)? {
             Address::Postgres(url) => postgres(url).map(Self::Postgres),
             Address::Sqlite(path) => Ok(Self::Sqlite(looking(path))),
+        }
+    }
+
+    /// Further connections to the same database, for what people ask for: however much that is, and
+    /// however long it takes, calls and their booking keep their own.
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        match self {
+            Self::Postgres(pool) => {
+                let options = pool.connect_options().as_ref().clone();
+                let people = pool.options().clone().max_connections(FOR_PEOPLE);
+                Self::Postgres(people.connect_lazy_with(options.options(GIVE_UP_FOR_PEOPLE)))
+            }
+            Self::Sqlite(pools) => {
+                let options = pools.read.connect_options().as_ref().clone();
+                let people = pools.read.options().clone().max_connections(FOR_PEOPLE);
+                Self::Sqlite(SqlitePools {
+                    read: people.connect_lazy_with(options),
+                    ..pools.clone()
+                })
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod cache;
 mod calls;
 mod clocks;
 mod connections;
+mod crowd;
 mod departures;
 mod errors;
 mod fields;

@@ -17,7 +17,7 @@ use crate::support::postgres::Server;
 use crate::support::proxy::Proxy;
 
 /// Fewer than three gateways would take if they could.
-const FEW: &str = "-c max_connections=20";
+const FEW: &str = "-c max_connections=30";
 /// Of them, none may be a gateway's.
 const GATEWAYS: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'tollgate'";
 const END_THEM: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
