@@ -36,9 +36,29 @@ fn is_the_clients_own(name: &str) -> bool {
             | "forwarded"
             | "x-real-ip"
             | "sec-websocket-protocol"
+            | "x-goog-user-project"
     ) || ["x-forwarded-", "x-openwebui-", "x-tollgate-"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
+        || is_a_proxys(name)
+}
+
+/// What proxies before us say of the client, of themselves or to each other. A provider may stand behind
+/// the same kind of proxy, which believes them, or refuses them: Cloudflare answers 403 to its own.
+fn is_a_proxys(name: &str) -> bool {
+    matches!(
+        name,
+        "cdn-loop"
+            | "x-http-method"
+            | "x-http-method-override"
+            | "x-method-override"
+            | "x-rewrite-url"
+    ) || ["cf-", "x-envoy-", "x-original-"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        || ["client-ip", "connecting-ip"]
+            .iter()
+            .any(|suffix| name.ends_with(suffix))
 }
 
 fn is_the_providers_own(name: &str) -> bool {
@@ -60,6 +80,15 @@ fn is_the_providers_own(name: &str) -> bool {
             | "retry-after-ms"
             | "x-should-retry"
             | "www-authenticate"
+            | "authorization"
+            | "clear-site-data"
+            | "content-location"
+            | "location"
+            | "nel"
+            | "refresh"
+            | "report-to"
+            | "reporting-endpoints"
+            | "x-sendfile"
     ) || [
         "x-ratelimit",
         "x-rate-limit",
@@ -68,6 +97,7 @@ fn is_the_providers_own(name: &str) -> bool {
         "cf-",
         "x-tollgate-",
         "access-control-",
+        "x-accel-",
     ]
     .iter()
     .any(|prefix| name.starts_with(prefix))
@@ -80,9 +110,12 @@ pub fn to_provider(mut headers: HeaderMap, credential: Option<&HeaderValue>) -> 
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
     );
-    headers
-        .entry(header::CONTENT_TYPE)
-        .or_insert(HeaderValue::from_static("application/json"));
+    // What was read is what this says, whatever else the client said: another type or coding of letters
+    // would make another body of it.
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     if let Some(credential) = credential {
         headers.insert(header::AUTHORIZATION, credential.clone());
     }
@@ -138,6 +171,12 @@ mod tests {
             "cookie",
             "openai-organization",
             "x-forwarded-for",
+            "cf-connecting-ip",
+            "cdn-loop",
+            "true-client-ip",
+            "x-envoy-retry-on",
+            "x-http-method-override",
+            "x-original-url",
             "forwarded",
             "host",
             "expect",
@@ -192,6 +231,8 @@ mod tests {
             "x-should-retry",
             "cf-ray",
             "server",
+            "x-accel-redirect",
+            "clear-site-data",
             "x-request-id",
             "content-length",
             "openai-processing-ms",

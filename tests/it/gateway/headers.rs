@@ -4,8 +4,8 @@ use crate::provider::{EventStream, Usage, completion, sse};
 use crate::support::app::{CREDENTIAL, TestApp};
 use crate::support::client::{CHAT, chat_body};
 
-/// Of the provider's account and connection.
-const ACCOUNT: [(&str, &str); 18] = [
+/// Of the provider's account and connection, and what would move a proxy or a browser before us.
+const ACCOUNT: [(&str, &str); 27] = [
     ("set-cookie", "a=b"),
     ("openai-organization", "org-x"),
     ("openai-project", "proj-x"),
@@ -24,6 +24,28 @@ const ACCOUNT: [(&str, &str); 18] = [
     ("x-tollgate-quota-remaining", "1"),
     ("connection", "x-hop"),
     ("x-hop", "1"),
+    ("authorization", "Bearer theirs"),
+    ("location", "http://10.0.0.1/v1/chat/completions/1"),
+    ("content-location", "http://10.0.0.1/v1/chat/completions"),
+    ("x-accel-redirect", "/internal/file"),
+    ("x-sendfile", "/etc/hosts"),
+    ("clear-site-data", "\"*\""),
+    ("report-to", "{}"),
+    ("nel", "{}"),
+    ("refresh", "0;url=/"),
+];
+
+/// What proxies before us say of the client and of themselves. A provider behind Cloudflare refuses
+/// calls that carry Cloudflare's own.
+const BEFORE_US: [(&str, &str); 8] = [
+    ("cf-connecting-ip", "203.0.113.7"),
+    ("cf-visitor", "{}"),
+    ("cdn-loop", "cloudflare; loops=1"),
+    ("true-client-ip", "203.0.113.7"),
+    ("fly-client-ip", "203.0.113.7"),
+    ("x-cluster-client-ip", "203.0.113.7"),
+    ("x-envoy-external-address", "203.0.113.7"),
+    ("x-envoy-retry-on", "5xx"),
 ];
 
 fn answering(stream: bool) -> impl Fn(&crate::provider::Seen) -> crate::provider::Script {
@@ -90,12 +112,14 @@ async fn the_provider_never_sees_who_calls() {
         ("x-forwarded-for", "203.0.113.7"),
         ("x-real-ip", "203.0.113.7"),
         ("forwarded", "for=203.0.113.7"),
+        ("x-goog-user-project", "canary"),
         ("x-openwebui-user-email", "canary@example.org"),
         ("te", "trailers"),
         ("content-type", "application/json"),
         ("idempotency-key", "k"),
         ("x-stainless-lang", "python"),
     ];
+    let headers: Vec<_> = headers.into_iter().chain(BEFORE_US).collect();
     let opened = app
         .client
         .send(http::Method::POST, CHAT, &headers, &chat_body(""))
@@ -115,7 +139,37 @@ async fn the_provider_never_sees_who_calls() {
             "{hidden} in {all}"
         );
     }
+    for (name, _) in BEFORE_US {
+        assert_eq!(sent.header(name), None, "{name}");
+    }
     assert_eq!(sent.header("idempotency-key"), Some("k"));
     assert_eq!(sent.header("x-stainless-lang"), Some("python"));
     assert_eq!(sent.header("accept-encoding"), Some("identity"));
+}
+
+/// A provider that went by another coding or type would read another body than was checked.
+#[tokio::test]
+async fn the_provider_is_told_of_the_one_kind_of_body_that_was_read() {
+    let app = TestApp::start().await;
+    let bearer = format!("Bearer {}", app.key().await.secret);
+    for types in [
+        &["application/json; charset=utf-7"][..],
+        &["application/json", "multipart/form-data; boundary=b"],
+        &["application/vnd.openai+json"],
+        &[],
+    ] {
+        let types = types.iter().map(|kind| ("content-type", *kind));
+        let headers: Vec<_> = [("authorization", bearer.as_str())]
+            .into_iter()
+            .chain(types)
+            .collect();
+        let opened = app
+            .client
+            .send(http::Method::POST, CHAT, &headers, &chat_body(""))
+            .await;
+        assert_eq!(opened.read().await.status, 200);
+        let sent = app.last_sent();
+        let told: Vec<_> = sent.headers.get_all("content-type").iter().collect();
+        assert_eq!(told, ["application/json"]);
+    }
 }

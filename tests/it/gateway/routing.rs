@@ -37,6 +37,8 @@ async fn routing_reads_the_model_and_nothing_else_and_the_bytes_pass_as_they_cam
     let answer = opened.await.read().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let sent = app.last_sent();
+    assert_eq!(sent.header("x-original-url"), None);
+    assert_eq!(sent.header("x-http-method-override"), None);
     assert_eq!(sent.body, body.as_bytes());
     assert_eq!((sent.method, sent.path.as_str()), (Method::POST, CHAT));
     assert_eq!(other.calls().len(), 0);
