@@ -132,9 +132,9 @@ async fn calls_beyond_those_that_a_provider_takes_at_once_go_by_another_connecti
         let io = MaybeHttpsStream::Http(TokioIo::new(socket.await.unwrap()));
         origin.begin_shared(io).await.unwrap()
     };
-    let call = async |found: Found| match found.send(request(&uri)).await {
-        Ok(response) => response.into_body(),
-        Err(_) => panic!("it is answered"),
+    let call = async |found: Found| {
+        let answered = found.send(request(&uri)).await.ok();
+        answered.expect("it is answered").into_body()
     };
     let first = call(open().await).await;
     let _second = call(origin.take().expect("there is room")).await;
