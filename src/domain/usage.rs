@@ -108,6 +108,11 @@ pub struct Charge {
 }
 
 impl Usage {
+    /// Whether it tells of no token at all, as servers do that count none: no call has an empty prompt.
+    pub fn is_nothing(&self) -> bool {
+        (self.input, self.output, self.total) == (0, 0, 0)
+    }
+
     /// What counts against a quota; `None` if the report cannot be true.
     fn charged(&self) -> Option<i64> {
         let parts = [

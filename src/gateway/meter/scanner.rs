@@ -16,6 +16,7 @@ mod likeness;
 mod oversized;
 mod seen;
 
+pub(super) use fields::all_content_bytes;
 use fields::{FIELDS, choice_index, content_bytes, only_content};
 use framing::Framing;
 use likeness::Likeness;
@@ -201,7 +202,9 @@ impl Scanner {
             return None;
         }
         let (usage, is_alone) = usage::of_event(data)?;
-        self.seen.usage = Some(usage);
+        if !usage.is_nothing() {
+            self.seen.usage = Some(usage);
+        }
         Some(is_alone)
     }
 

@@ -2,12 +2,11 @@
 //! present, null or nonsense. What cannot be read is no usage; what cannot be true is for the
 //! ledger to see.
 
-use std::borrow::Cow;
-
 use memchr::memmem;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::scanner::all_content_bytes;
 use crate::domain::usage::Usage;
 
 /// What a document tells about its cost.
@@ -60,20 +59,6 @@ struct OfCompletion {
 #[derive(Clone, Copy, Default)]
 struct Count(Option<i64>);
 
-#[derive(Deserialize)]
-struct Choice<'a> {
-    #[serde(borrow, default)]
-    message: Option<Message<'a>>,
-    #[serde(borrow, default)]
-    text: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow, default)]
-    content: Option<Cow<'a, str>>,
-}
-
 /// Reads a whole answer; `None` if it is no JSON object.
 pub(super) fn of_document(body: &[u8]) -> Option<Document> {
     // A list of the fields' values would do, too.
@@ -81,7 +66,7 @@ pub(super) fn of_document(body: &[u8]) -> Option<Document> {
         return None;
     }
     let reporting: Reporting = serde_json::from_slice(body).ok()?;
-    let usage = reporting.usage();
+    let usage = reporting.usage().filter(|usage| !usage.is_nothing());
     let delivered = if usage.is_some() {
         0
     } else {
@@ -104,7 +89,7 @@ pub(super) fn at_end(tail: &[u8]) -> Option<Usage> {
     let at = memmem::rfind(tail, NAME)?;
     let rest = tail.get(at + NAME.len()..)?.trim_ascii_start();
     let mut values = serde_json::Deserializer::from_slice(rest.strip_prefix(b":")?).into_iter();
-    parse(values.next()?.ok()?)
+    parse(values.next()?.ok()?).filter(|usage| !usage.is_nothing())
 }
 
 impl Reporting<'_> {
@@ -122,18 +107,8 @@ impl Reporting<'_> {
     }
 
     fn delivered(&self) -> i64 {
-        let choices = self
-            .choices
-            .and_then(|raw| serde_json::from_str::<Vec<Choice>>(raw.get()).ok());
-        let text = |choice: &Choice| {
-            let content = choice
-                .message
-                .as_ref()
-                .and_then(|message| message.content.as_deref());
-            content.or(choice.text.as_deref()).map_or(0, str::len)
-        };
-        let bytes: usize = choices.iter().flatten().map(text).sum();
-        i64::try_from(bytes.div_ceil(4)).unwrap_or(i64::MAX)
+        let choices = self.choices.map_or("", RawValue::get);
+        all_content_bytes(choices.as_bytes()).saturating_add(3) / 4
     }
 }
 
@@ -214,6 +189,7 @@ mod tests {
             r#"{"usage":{}}"#,
             r#"{"usage":7}"#,
             r#"{"usage":{"prompt_tokens":"x"}}"#,
+            r#"{"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}"#,
         ] {
             assert_eq!(usage(body), None, "{body}");
         }
@@ -236,6 +212,16 @@ mod tests {
     fn without_usage_the_text_is_measured() {
         let body = r#"{"choices":[{"message":{"content":"12345678"}},{"message":{"content":null}},{"text":"1"}]}"#;
         assert_eq!(of_document(body.as_bytes()).unwrap().delivered, 3);
+        for message in [
+            r#"{"content":null,"tool_calls":[{"function":{"arguments":"12345678"}}]}"#,
+            r#"{"content":[{"type":"text","text":"12345678"}]}"#,
+            r#"{"content":"1234","reasoning_content":"5678","reasoning":"5678"}"#,
+            r#"{"content":"","refusal":"1234\u00e967"}"#,
+        ] {
+            let body = format!(r#"{{"choices":[{{"message":{message}}}]}}"#);
+            let document = of_document(body.as_bytes()).unwrap();
+            assert_eq!(document.delivered, 2, "{message}");
+        }
         assert_eq!(of_document(b"<html>"), None);
         assert_eq!(of_document(b"[1]"), None);
     }

@@ -78,6 +78,17 @@ pub(super) fn content_bytes(data: &[u8]) -> i64 {
         .unwrap_or(0)
 }
 
+/// Bytes of all text that `data`, a whole answer, has of any kind; what a model thought may stand there
+/// under two names.
+pub(in crate::gateway::meter) fn all_content_bytes(data: &[u8]) -> i64 {
+    let bytes = FIELDS
+        .content
+        .each_ref()
+        .map(|field| field.values(data).map(text_bytes).sum::<i64>());
+    let [content, text, arguments, thoughts, reasoning, refusal] = bytes;
+    content + text + arguments + thoughts.max(reasoning) + refusal
+}
+
 /// The index of the first choice of `data`; the first choice of all where it has none.
 pub(super) fn choice_index(data: &[u8]) -> u32 {
     let mut values = FIELDS.index.values(data);

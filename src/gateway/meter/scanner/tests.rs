@@ -244,3 +244,20 @@ fn an_error_without_content_is_none() {
         r#"{"choices":[{"delta":{"content":"{\"error\":1}"}}]}"#
     ));
 }
+
+#[test]
+fn usage_of_nothing_takes_no_usage_back_and_is_hidden_like_any_other() {
+    const NOTHING: &str = r#"data: {"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}"#;
+    let input = [CHUNK, USAGE, NOTHING, DONE].map(|event| format!("{event}\n\n"));
+    let mut scanner = Scanner::new(true);
+    let out = run(&mut scanner, input.concat().as_bytes(), &[]);
+    assert_eq!(out, format!("{CHUNK}\n\n{DONE}\n\n").into_bytes());
+    assert_eq!(scanner.seen().usage.map(|usage| usage.total), Some(5));
+    let mut scanner = Scanner::new(true);
+    run(
+        &mut scanner,
+        format!("{CHUNK}\n\n{NOTHING}\n\n{DONE}\n\n").as_bytes(),
+        &[],
+    );
+    assert_eq!(scanner.seen().usage, None);
+}
