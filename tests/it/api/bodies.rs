@@ -77,6 +77,35 @@ async fn a_body_full_of_mistakes_is_answered_in_short() {
 }
 
 #[tokio::test]
+async fn what_can_be_read_in_two_ways_changes_nothing() {
+    let app = TestApp::start().await;
+    let owner = app.person(Role::Owner).await;
+    let org = format!("/orgs/{}", app.organisation.id);
+    let tokens = format!("{org}/tokens");
+    let twice = r#"{"name":"t","role":"viewer","role":"owner"}"#;
+    let refused = app.ask(&owner, Method::POST, &tokens, twice).await;
+    let problem = refused.assert_problem(400, "invalid");
+    let message = problem["errors"][0]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("`role` stands there twice"),
+        "{message}"
+    );
+    assert_eq!(app.look(&owner, &tokens).await.json()["data"], json!([]));
+
+    let key = format!("{org}/keys/{}", app.key().await.id);
+    for (body, field) in [
+        (r#"{"limits":[7]}"#, "limits"),
+        (r#"{"limits":{"quota":["tokens",9,"day"]}}"#, "limits.quota"),
+        (r#"{"limits":{"budget":["9","day"]}}"#, "limits.budget"),
+    ] {
+        let refused = app.ask(&owner, Method::PATCH, &key, body).await;
+        let problem = refused.assert_problem(400, "invalid");
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+    assert_eq!(app.look(&owner, &key).await.json()["version"], 1);
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_a_timeout() {
     let app = impatient().await;
     let session = app
