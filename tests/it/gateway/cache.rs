@@ -19,6 +19,7 @@ on_both_engines!(
     a_key_made_after_it_was_asked_for_works_within_a_second,
     what_another_process_switches_is_obeyed_within_a_second,
     a_flood_of_unknown_keys_leaves_known_ones_alone,
+    a_new_key_that_many_ask_for_at_once_is_looked_up_once,
     a_key_that_is_deleted_after_the_store_was_set_back_is_refused_within_a_second,
 );
 
@@ -119,6 +120,23 @@ async fn a_flood_of_unknown_keys_leaves_known_ones_alone(database: TestDb) {
     assert_eq!(code(&app, &key.secret).await, None);
     assert!(statuses(flood).await.iter().all(|status| *status == 401));
     assert_eq!(app.sent().len(), 2);
+}
+
+async fn a_new_key_that_many_ask_for_at_once_is_looked_up_once(database: TestDb) {
+    let app = TestApp::with(database, Provider::honest().await, "").await;
+    let key = app.key().await;
+    follows_changes(&app).await;
+    let before = lookups(&app);
+    let first = at_once(&app, &key, 50, &chat_body(""));
+    assert!(statuses(first).await.iter().all(|status| *status == 200));
+    assert_eq!(lookups(&app), before + 1);
+}
+
+/// How often the store was asked for a key.
+fn lookups(app: &TestApp) -> usize {
+    let text = app.metrics.text();
+    let count = text.split("\ntollgate_key_lookups_total ").nth(1).unwrap();
+    count.lines().next().unwrap().parse().unwrap()
 }
 
 /// Waits until all changes are followed: what is cached after that stays.
