@@ -106,8 +106,7 @@ impl Management {
     /// In the order of `scopes`.
     async fn standings(&self, scopes: &[(ScopeId, &Limits)]) -> Result<Vec<Standings>, Problem> {
         let now = self.now();
-        let ids: Vec<Uuid> = scopes.iter().map(|(scope, _)| scope.uuid()).collect();
-        let uses = budgets::uses(&self.db, &ids, now).await?;
+        let uses = budgets::uses_of(&self.db, scopes, now).await?;
         let standings = scopes.iter().map(|(scope, limits)| {
             let uses = uses.get(&scope.uuid()).map_or(&[][..], Vec::as_slice);
             Standings {
@@ -123,8 +122,7 @@ impl Management {
 impl BudgetStanding {
     fn all(limits: &Limits, uses: &[BudgetUse], now: Timestamp) -> Vec<Self> {
         let standing = |limit: BudgetLimit| {
-            let mut uses = uses.iter();
-            let found = uses.find(|row| (row.unit, row.period) == (limit.unit, limit.period));
+            let found = uses.iter().find(|row| row.is_of(&limit));
             Self {
                 limit,
                 used: found.map_or(0, |row| row.used),

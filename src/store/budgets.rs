@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 
 mod uses;
 
-pub use uses::{BudgetUse, uses};
+pub use uses::{BudgetUse, uses, uses_of};
 
 const FIND: &str = "SELECT id, used, amount FROM budgets
     WHERE scope_id = $1 AND unit = $2 AND period = $3 AND period_start = $4";

@@ -14,8 +14,10 @@ use crate::domain::time::Timestamp;
 use crate::domain::usage::Source;
 
 mod names;
+mod so_far;
 
 pub(super) use names::ModelNames;
+pub(super) use so_far::so_far;
 
 /// Microseconds of an hour.
 pub(super) const HOUR: i64 = 3_600_000_000;

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
 
-use crate::domain::quota::{Period, Unit};
+use crate::domain::limits::Limits;
+use crate::domain::quota::{BudgetKey, BudgetLimit, Period, Unit};
+use crate::domain::tenant::ScopeId;
 use crate::domain::time::Timestamp;
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, rollups};
 
 /// Scopes of one statement.
 const MOST: usize = 200;
@@ -35,6 +37,54 @@ struct OfScope {
     scope_id: Uuid,
     #[sqlx(flatten)]
     budget: BudgetUse,
+}
+
+/// The budgets that `scopes` are limited by. Of one that no call has opened since it was set, what it
+/// will open with is used.
+pub async fn uses_of(
+    db: &Db,
+    scopes: &[(ScopeId, &Limits)],
+    now: Timestamp,
+) -> Result<HashMap<Uuid, Vec<BudgetUse>>, StoreError> {
+    let ids: Vec<Uuid> = scopes.iter().map(|(scope, _)| scope.uuid()).collect();
+    let mut uses = uses(db, &ids, now).await?;
+    let unopened = unopened(scopes, &uses, now);
+    for (key, used) in rollups::so_far(db, unopened).await? {
+        uses.entry(key.scope.uuid()).or_default().push(BudgetUse {
+            unit: key.unit,
+            period: key.period,
+            used,
+            held: 0,
+        });
+    }
+    Ok(uses)
+}
+
+fn unopened(
+    scopes: &[(ScopeId, &Limits)],
+    uses: &HashMap<Uuid, Vec<BudgetUse>>,
+    now: Timestamp,
+) -> Vec<BudgetKey> {
+    let of_scope = |(scope, limits): &(ScopeId, &Limits)| {
+        let scope = *scope;
+        let opened = uses.get(&scope.uuid()).map_or(&[][..], Vec::as_slice);
+        let is_open = |limit: &BudgetLimit| opened.iter().any(|row| row.is_of(limit));
+        let limits: Vec<_> = limits.budgets().filter(|limit| !is_open(limit)).collect();
+        limits.into_iter().map(move |limit| BudgetKey {
+            scope,
+            unit: limit.unit,
+            period: limit.period,
+            start: limit.period.start(now),
+        })
+    };
+    scopes.iter().flat_map(of_scope).collect()
+}
+
+impl BudgetUse {
+    /// It is what `limit` limits.
+    pub fn is_of(&self, limit: &BudgetLimit) -> bool {
+        (self.unit, self.period) == (limit.unit, limit.period)
+    }
 }
 
 /// The budgets of each of `scopes` that calls have opened.

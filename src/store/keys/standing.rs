@@ -51,9 +51,7 @@ struct Sums {
 impl KeyStanding {
     /// What is used of `limit`, and what calls in flight hold of it, as last heard.
     pub fn of(&self, limit: &BudgetLimit) -> (i64, i64) {
-        let mut rows = self.budgets.iter();
-        let row = rows.find(|row| (row.unit, row.period) == (limit.unit, limit.period));
-        if let Some(row) = row {
+        if let Some(row) = self.budgets.iter().find(|row| row.is_of(limit)) {
             return (row.used, row.held);
         }
         // A row that no call has opened yet will begin with what was used of its period already.

@@ -10,6 +10,7 @@ mod confirmations;
 mod doors;
 mod errors;
 mod keys;
+mod limits;
 mod roles;
 mod usage;
 mod versions;
