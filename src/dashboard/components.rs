@@ -34,7 +34,7 @@ pub use pill::{Pill, Tone};
 pub use quota_bar::{QuotaBar, Unit};
 pub use secret::{CopyField, Snippet};
 pub use sparkline::Sparkline;
-pub use stat::{Change, Stat};
+pub use stat::{Change, Stat, Told};
 pub use table::{Column, Head, Order, Pager};
 pub use time::{Time, TimeStyle};
 pub use toast::Toast;

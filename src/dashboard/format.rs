@@ -124,6 +124,24 @@ pub fn percent(part: i64, whole: i64) -> String {
     }
 }
 
+/// How many hundredths of a percent `part` is of `whole`.
+pub fn hundredths(part: i64, whole: i64) -> i64 {
+    if whole <= 0 {
+        return 0;
+    }
+    let share = (i128::from(part) * 10_000 + i128::from(whole) / 2) / i128::from(whole);
+    i64::try_from(share).unwrap_or(i64::MAX)
+}
+
+/// Hundredths of a percent as percentage points: `0.2 points`; never `0 points`.
+pub fn points(hundredths: i64) -> String {
+    match hundredths {
+        ..10 => "<0.1 points".to_owned(),
+        95..105 => "1 point".to_owned(),
+        _ => format!("{} points", decimal(i128::from(hundredths), 100, 1)).replace(".0 ", " "),
+    }
+}
+
 /// Milliseconds as `85 ms`, `1.24 s` or `2 min 5 s`.
 pub fn duration(ms: i64) -> String {
     match ms {
@@ -217,6 +235,20 @@ mod tests {
         }
         assert_eq!(permille(i64::MAX, 1), 1000);
         assert_eq!(permille(1, 0), 1000);
+    }
+
+    #[test]
+    fn a_difference_of_shares_is_told_in_points() {
+        let cases = [
+            (hundredths(2, 100), "2 points"),
+            (hundredths(1, 3), "33.3 points"),
+            (hundredths(1, 100), "1 point"),
+            (hundredths(1, 100_000), "<0.1 points"),
+            (hundredths(3, 0), "<0.1 points"),
+        ];
+        for (part, text) in cases {
+            assert_eq!(points(part), text, "{part}");
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ const cells = async (row) => {
   return await found.count() ? found.locator("td").allTextContents() : [];
 };
 const segment = (label, name) => owner.getByRole("navigation", { name: label }).getByRole("link", { name, exact: true }).click();
+// Days, but hours while there are two days at most.
+const rowsOfMonth = (now = new Date()) => (now.getUTCDate() > 2 ? now.getUTCDate() : (now.getUTCDate() - 1) * 24 + now.getUTCHours() + 1);
 const today = () => new Date().toISOString().slice(0, 10);
 
 test("the overview shows what was used, and its chart is stacked by model or by key", async () => {
@@ -38,7 +40,7 @@ test("the overview shows what was used, and its chart is stacked by model or by 
   await segment("Stacked by", "Key");
   await owner.waitForURL(/by=key/);
   for (const name of ["Alpha", "Beta", "Gamma"]) await owner.locator(".legend").getByText(name).waitFor();
-  for (const [range, rows] of [["24 h", 24], ["7 d", 7], ["30 d", 30]]) {
+  for (const [range, rows] of [["24 h", 24], ["7 d", 7], ["30 d", 30], ["This month", rowsOfMonth()]]) {
     await segment("Span of time", range);
     await owner.getByRole("link", { name: range, exact: true }).and(owner.locator("[aria-current]")).waitFor();
     assert.equal(await owner.locator(".chart tbody tr").count(), rows);
@@ -123,13 +125,13 @@ test("a project is made with limits, edited, and deleted when it has no keys", a
   await create(stage, owner, "Of the assistant", async () => { await owner.getByLabel("Project").selectOption({ label: "Assistant" }); });
   await stored(owner);
   await owner.goto(stage.at("/projects"));
-  await owner.getByRole("link", { name: "Assistant" }).click();
+  await owner.getByRole("link", { name: "Assistant", exact: true }).click();
   await owner.getByLabel("Token quota").fill("600000");
   await owner.getByRole("button", { name: "Save" }).click();
   await said(owner, "Saved.");
   await owner.getByText("600K tokens").waitFor();
 
-  await owner.getByRole("link", { name: "Assistant" }).click();
+  await owner.getByRole("link", { name: "Assistant", exact: true }).click();
   await owner.getByRole("link", { name: "Delete" }).click();
   await confirm(owner, "Assistant", "Delete for good");
   await owner.getByText("still has keys").waitFor();
@@ -138,7 +140,7 @@ test("a project is made with limits, edited, and deleted when it has no keys", a
   await owner.getByRole("link", { name: "Delete" }).click();
   await confirm(owner, "Of the assistant", "Delete for good");
   await owner.goto(stage.at("/projects"));
-  await owner.getByRole("link", { name: "Assistant" }).click();
+  await owner.getByRole("link", { name: "Assistant", exact: true }).click();
   await owner.getByRole("link", { name: "Delete" }).click();
   await confirm(owner, "Assistant", "Delete for good");
   await said(owner, "Deleted.");

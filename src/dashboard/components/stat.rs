@@ -28,6 +28,18 @@ pub struct Change {
     pub now: i64,
     /// More is worse, as with errors.
     pub is_bad_when_more: bool,
+    /// How it is told.
+    pub told: Told,
+}
+
+/// How a change is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// As a part of what was before.
+    AsPart,
+    /// In percentage points; both are hundredths of a percent. A part of a percentage would be read as
+    /// points.
+    InPoints,
 }
 
 impl Change {
@@ -49,12 +61,13 @@ impl Change {
 
     /// It is told by a number.
     fn is_counted(&self) -> bool {
-        self.now != self.before && self.before > 0
+        self.now != self.before && (self.before > 0 || self.told == Told::InPoints)
     }
 
     fn text(&self) -> String {
         match self.now.saturating_sub(self.before) {
             0 => "As before".to_owned(),
+            by if self.told == Told::InPoints => format::points(by.saturating_abs()),
             _ if self.before <= 0 => "None before".to_owned(),
             by => format::percent(by.saturating_abs(), self.before),
         }
@@ -77,8 +90,28 @@ mod tests {
                 before,
                 now,
                 is_bad_when_more: true,
+                told: Told::AsPart,
             };
             assert_eq!((change.text().as_str(), change.tone()), (text, tone));
+        }
+    }
+
+    #[test]
+    fn a_change_of_a_share_is_told_in_points() {
+        for (before, now, text, tone) in [
+            (180, 200, "0.2 points", "bad"),
+            (0, 100, "1 point", "bad"),
+            (200, 199, "<0.1 points", "good"),
+            (70, 70, "As before", "plain"),
+        ] {
+            let change = Change {
+                before,
+                now,
+                is_bad_when_more: true,
+                told: Told::InPoints,
+            };
+            assert_eq!((change.text().as_str(), change.tone()), (text, tone));
+            assert_eq!(change.is_counted(), tone != "plain");
         }
     }
 }

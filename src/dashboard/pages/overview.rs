@@ -17,6 +17,8 @@ pub struct OverviewPage {
     pub ranges: Vec<Chip>,
     /// Requests, tokens, cost, errors.
     pub stats: Vec<Stat>,
+    /// What the organisation may use, and where that stands.
+    pub budgets: Vec<QuotaBar>,
     /// By model or by key.
     pub groupings: Vec<Chip>,
     /// Usage over time.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::dashboard::components::{Chart, Chip, Field, Head, Icon};
+use crate::dashboard::components::{Chart, Chip, Field, Head, Icon, Stat};
 use crate::dashboard::frame::Frame;
 use crate::dashboard::{assets, paths};
 use crate::domain::tenant::OrganisationId;
@@ -23,6 +23,8 @@ pub struct UsagePage {
     pub ranges: Vec<Chip>,
     /// The first and the last day.
     pub days: (Field, Field),
+    /// Requests, tokens, cost and errors of all of it, or of the compared keys.
+    pub stats: Vec<Stat>,
     /// What of the address the span's form keeps.
     pub kept: Vec<(&'static str, String)>,
     /// What of the address the comparison keeps.

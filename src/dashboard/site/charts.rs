@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::query;
 use super::span::Span;
-use crate::dashboard::components::{Change, Chart, ChartKind, Chip, Series, Sparkline, Stat, Unit};
-use crate::dashboard::format::{compact, money, percent};
+use crate::dashboard::components::{
+    Change, Chart, ChartKind, Chip, Series, Sparkline, Stat, Told, Unit,
+};
+use crate::dashboard::format::{compact, hundredths, money, percent};
 use crate::domain::price::parse_nano_usd;
 use crate::domain::quota;
 use crate::domain::time::Timestamp;
@@ -155,53 +157,46 @@ fn add(values: &mut HashMap<Timestamp, i64>, at: Timestamp, value: i64) {
 /// Requests, tokens, cost and errors, against the span before.
 pub(super) fn stats(report: &UsageReport, span: &Span) -> Vec<Stat> {
     let (now, before) = (&report.totals, &report.previous);
-    let times = span.rows();
-    let line = |value: &dyn Fn(&Totals) -> i64, label: &str| {
-        let mut sums: HashMap<Timestamp, i64> = HashMap::new();
-        for row in &report.data {
-            if let Some(at) = begin(row) {
-                *sums.entry(at).or_default() += value(&row.numbers);
-            }
-        }
-        Sparkline {
-            values: times
-                .iter()
-                .map(|at| sums.get(at).copied().unwrap_or(0))
-                .collect(),
-            label: format!("{label} in this time"),
-        }
-    };
-    let stat = |label, text: String, value: &dyn Fn(&Totals) -> i64, is_bad| Stat {
+    let stat = |label, value: String, part: fn(&Totals) -> i64| Stat {
         label,
-        value: text,
+        value,
         change: Some(Change {
-            before: value(before),
-            now: value(now),
-            is_bad_when_more: is_bad,
+            before: part(before),
+            now: part(now),
+            is_bad_when_more: false,
+            told: Told::AsPart,
         }),
-        sparkline: line(value, label),
-    };
-    let rate =
-        |numbers: &Totals| crate::dashboard::format::permille(numbers.errors, numbers.requests);
-    vec![
-        stat(
-            "Requests",
-            compact(now.requests),
-            &|numbers| numbers.requests,
-            false,
-        ),
-        stat(
-            "Tokens",
-            compact(now.total_tokens),
-            &|numbers| numbers.total_tokens,
-            false,
-        ),
-        stat("Cost", money(cost(now)), &cost, false),
-        Stat {
-            sparkline: line(&|numbers| numbers.errors, "Errors"),
-            ..stat("Error rate", percent(now.errors, now.requests), &rate, true)
+        sparkline: Sparkline {
+            values: course(report, span, part),
+            label: format!("{label} in this time"),
         },
+    };
+    let rate = |numbers: &Totals| hundredths(numbers.errors, numbers.requests);
+    let mut errors = stat("Error rate", percent(now.errors, now.requests), rate);
+    errors.change = errors.change.filter(|_| before.requests > 0);
+    if let Some(change) = &mut errors.change {
+        (change.is_bad_when_more, change.told) = (true, Told::InPoints);
+    }
+    vec![
+        stat("Requests", compact(now.requests), |part| part.requests),
+        stat("Tokens", compact(now.total_tokens), |part| {
+            part.total_tokens
+        }),
+        stat("Cost", money(cost(now)), cost),
+        errors,
     ]
+}
+
+/// `part` of each of the span's rows.
+fn course(report: &UsageReport, span: &Span, part: fn(&Totals) -> i64) -> Vec<i64> {
+    let rows = report.data.iter();
+    let rows: HashMap<_, _> = rows
+        .filter_map(|row| Some((begin(row)?, part(&row.numbers))))
+        .collect();
+    let times = span.rows().into_iter();
+    times
+        .map(|at| rows.get(&at).copied().unwrap_or(0))
+        .collect()
 }
 
 /// The name of a row's key; none where it is of all others.

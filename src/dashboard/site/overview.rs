@@ -52,6 +52,8 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         .await?;
     let near = management.keys_near_quota(&access, SHOWN).await?;
     let refusals = management.latest_refusals(&access, SHOWN).await?;
+    let organisation = management.own_organisation(&access).await?;
+    let standings = management.organisation_standings(&organisation).await?;
     let path = paths::overview(org);
     let kept: Vec<_> = query.get("by").map(|by| ("by", by)).into_iter().collect();
     show(&OverviewPage {
@@ -60,6 +62,7 @@ async fn overview(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
             .with_chart(),
         ranges: span.chips(&path, &kept),
         stats: charts::stats(&report, &span),
+        budgets: bars::all(&standings),
         groupings: groupings(&path, &Span::pairs(query), by_key),
         chart: chart(&drawn, &span, by_key),
         near: near

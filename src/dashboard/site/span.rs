@@ -38,11 +38,13 @@ impl Span {
             Some("24h") => "24h",
             Some("7d") => "7d",
             Some("30d") => "30d",
+            Some("month") => "month",
             _ => usual,
         };
         let from = match name {
             "24h" => now.minus(HOUR * 23),
             "7d" => Period::Day.start(now).minus(DAY * 6),
+            "month" => Period::Month.start(now),
             _ => Period::Day.start(now).minus(DAY * 29),
         };
         Self {
@@ -63,7 +65,11 @@ impl Span {
 
     /// What a row is.
     pub(super) fn row(&self) -> &'static str {
-        if self.by_hour() { "Hour, UTC" } else { "Day" }
+        if self.by_hour() {
+            "Hour, UTC"
+        } else {
+            "Day, UTC"
+        }
     }
 
     /// The beginnings of its rows, oldest first.
@@ -83,13 +89,24 @@ impl Span {
 
     /// How a row reads.
     pub(super) fn label(&self, row: Timestamp) -> String {
-        let format = if self.by_hour() { "%H:%M" } else { "%-d %b" };
+        let format = if self.by_hour() && self.to.since(self.from) > DAY {
+            "%-d %b, %H:%M"
+        } else if self.by_hour() {
+            "%H:%M"
+        } else {
+            "%-d %b"
+        };
         row.datetime().format(format).to_string()
     }
 
     /// The ways to the known ranges; `kept` is what else the address holds.
     pub(super) fn chips<'a>(&self, path: &str, kept: &[(&'a str, &'a str)]) -> Vec<Chip> {
-        let names = [("24 h", "24h"), ("7 d", "7d"), ("30 d", "30d")];
+        let names = [
+            ("24 h", "24h"),
+            ("7 d", "7d"),
+            ("30 d", "30d"),
+            ("This month", "month"),
+        ];
         let chip = |(title, name): (&str, &'static str)| Chip {
             name: title.to_owned(),
             address: query::address(path, kept.iter().copied().chain([("range", name)])),

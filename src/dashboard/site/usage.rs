@@ -96,6 +96,14 @@ impl Asked {
             ..UsageSearch::default()
         }
     }
+
+    /// All of it over time, or of the compared keys.
+    fn whole(&self) -> UsageSearch {
+        UsageSearch {
+            among: self.among(),
+            ..self.search(&[self.span.group()])
+        }
+    }
 }
 
 async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
@@ -104,6 +112,7 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
     let projects = visitor.management.projects(&access).await?;
     let name = |row: &UsageView| name(row, asked.group, &projects);
     let drawn = drawn(&visitor, &access, &asked).await?;
+    let report = visitor.management.usage(&access, asked.whole()).await?;
     let mut sums = sums(&visitor, &access, &asked).await?;
     let are_all = asked.group == Group::Day || sums.len() <= usize::from(LISTED);
     if !are_all {
@@ -119,6 +128,7 @@ async fn usage(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         measures: asked.measure.chips(&path, &ways.but(&["measure"])),
         ranges: asked.span.chips(&path, &ways.but(&SPAN)),
         days: asked.span.days(),
+        stats: charts::stats(&report, &asked.span),
         kept: ways.fields(&SPAN),
         kept_compared: ways.fields(&["key"]),
         compared: compared(&path, &ways.but(&["key"]), &asked.compared, &drawn),

@@ -22,6 +22,7 @@
     const names = [...figure.querySelectorAll("thead th")].slice(1).map((cell) => cell.textContent);
     return {
       isMoney,
+      row: figure.querySelector("thead th").textContent,
       labels: rows.map((row) => row.cells[0].textContent),
       series: names.map((name, at) => ({
         name,
@@ -38,7 +39,7 @@
     return { label: name, data: values, backgroundColor: own, ...shape };
   });
 
-  const options = ({ isMoney }, isStacked) => {
+  const options = ({ isMoney, row }, isStacked) => {
     const [muted, line, raised, text] = ["--muted", "--line", "--raised", "--text"].map(colour);
     const short = (value) => (isMoney ? dollars : compact).format(value);
     const long = (value) => (isMoney ? exactDollars : whole).format(value);
@@ -57,7 +58,7 @@
         },
       },
       scales: {
-        x: { stacked: isStacked, grid: { display: false }, border: { color: line }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 20 } },
+        x: { stacked: isStacked, grid: { display: false }, border: { color: line }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 20 }, title: { display: true, text: row, align: "end", color: muted, font: { size: 11 } } },
         y: { stacked: isStacked, beginAtZero: true, grid: { color: line }, border: { display: false }, ticks: { ...ticks, maxTicksLimit: 5, callback: short } },
       },
     };

@@ -48,8 +48,9 @@ fn overview(is_empty: bool) -> OverviewPage {
         } else {
             frame.with_chart().saying(said)
         },
-        ranges: chips(&["24 h", "7 d", "30 d"], 2),
+        ranges: chips(&["24 h", "7 d", "30 d", "This month"], 2),
         stats: stats(),
+        budgets: vec![quota(640_000, 20_000, 1_000_000, false)],
         groupings: chips(&["By model", "By key"], 0),
         chart: chart(
             "Tokens over time",
@@ -115,8 +116,9 @@ fn usage() -> UsagePage {
         organisation: org,
         groupings: chips(&["Key", "Model", "Project", "Day"], 0),
         measures: chips(&["Tokens", "Requests", "Cost"], 2),
-        ranges: chips(&["24 h", "7 d", "30 d"], 2),
+        ranges: chips(&["24 h", "7 d", "30 d", "This month"], 2),
         days: days(),
+        stats: stats(),
         kept: vec![("by", "key".into())],
         kept_compared: vec![],
         compared: chips(&["Production", HOSTILE[0]], 9),

@@ -2,8 +2,8 @@
 
 use tollgate::dashboard::components::{
     Change, Chart, ChartKind, Chip, Choice, Control, Empty, Field, Filters, KeyBadge, LimitFields,
-    ModelChoice, ModelPicker, Pager, Pill, QuotaBar, Series, Snippet, Sparkline, Stat, Time, Tone,
-    Unit,
+    ModelChoice, ModelPicker, Pager, Pill, QuotaBar, Series, Snippet, Sparkline, Stat, Time, Told,
+    Tone, Unit,
 };
 use tollgate::dashboard::frame::{Frame, Membership, Section, Viewer};
 use tollgate::dashboard::pages::RefusalRow;
@@ -115,6 +115,11 @@ pub fn stats() -> Vec<Stat> {
             before,
             now,
             is_bad_when_more,
+            told: if is_bad_when_more {
+                Told::InPoints
+            } else {
+                Told::AsPart
+            },
         }),
         sparkline: sparkline(seed, 30),
     };
@@ -122,7 +127,7 @@ pub fn stats() -> Vec<Stat> {
         stat("Requests", "184,203", 164_000, 184_203, false, 1),
         stat("Tokens", "92.4M", 98_000, 92_400, false, 2),
         stat("Cost", "$412.87", 388, 412, false, 3),
-        stat("Error rate", "0.6%", 5, 6, true, 4),
+        stat("Error rate", "0.6%", 50, 60, true, 4),
     ]
 }
 

@@ -37,7 +37,7 @@ async fn a_new_limit_stands_where_its_first_call_will_find_it(test: TestDb) {
         let requests = between(page, &format!("Requests of the {scope},"), "</svg>");
         assert!(requests.contains("<b>1</b> of 9"), "{requests}");
     }
-    for path in [format!("{org}/settings")] {
+    for path in [org.clone(), format!("{org}/settings")] {
         let page = app.page(&owner, &path).await;
         let quota = between(
             page.assert_page(200),

@@ -16,6 +16,7 @@ use crate::support::db::{TestDb, on_both_engines};
 on_both_engines!(
     of_very_many_keys_the_largest_are_shown_and_the_others_together,
     of_very_many_models_and_projects_the_largest_are_shown_and_the_others_together,
+    the_figures_are_those_of_what_is_looked_at,
 );
 
 const DAY: Duration = Duration::from_hours(24);
@@ -128,6 +129,46 @@ async fn of_very_many_models_and_projects_the_largest_are_shown_and_the_others_t
     let rows = format!("{usage}?by=day,model");
     let refused = app.look(&viewer, &rows).await;
     refused.assert_problem(400, "invalid");
+}
+
+async fn the_figures_are_those_of_what_is_looked_at(test: TestDb) {
+    let app = TestApp::with(test, Provider::honest().await, "").await;
+    let (key, _) = app.key_of(app.organisation.id, None).await;
+    let (other, _) = app.key_of(app.organisation.id, None).await;
+    let now = Clock::default().now();
+    let one = |key_id, status| Event {
+        id: CallId::new(),
+        at: now,
+        key_id,
+        status,
+        total_tokens: 100,
+        ..event(&key)
+    };
+    let events = [
+        one(key.id, 200),
+        one(key.id, 200),
+        one(other.id, 200),
+        one(other.id, 500),
+    ];
+    app.book(&events).await;
+
+    let viewer = app.person(Role::Viewer).await;
+    let usage = format!("/orgs/{}/usage", app.organisation.id);
+    let of_key = format!("by=key&key={}", key.id);
+    for (query, figures) in [
+        ("", ["4", "400", "25%"]),
+        ("by=project", ["4", "400", "25%"]),
+        ("range=month", ["4", "400", "25%"]),
+        ("range=24h&by=day", ["4", "400", "25%"]),
+        ("from=2020-01-01&to=2020-01-02", ["0", "0", "0%"]),
+        (of_key.as_str(), ["2", "200", "0%"]),
+    ] {
+        let page = app.page(&viewer, &format!("{usage}?{query}")).await;
+        let values = page.assert_page(200).split("stat-value\">").skip(1);
+        let values: Vec<_> = values.map(|rest| rest.split('<').next().unwrap()).collect();
+        let [requests, tokens, errors] = figures;
+        assert_eq!(values, [requests, tokens, values[2], errors], "{query}");
+    }
 }
 
 /// All that a chart's table holds.
