@@ -8,7 +8,7 @@ use crate::dashboard::components::{
 };
 use crate::dashboard::frame::Frame;
 use crate::dashboard::{assets, paths};
-use crate::domain::tenant::{KeyId, OrganisationId};
+use crate::domain::tenant::{KeyId, OrganisationId, ProjectId};
 
 /// A key's page.
 #[derive(Clone, Debug, Template)]
@@ -39,8 +39,8 @@ pub struct KeyHead {
     pub is_active: bool,
     /// The viewer may change it.
     pub can_write: bool,
-    /// Its project's name.
-    pub project: String,
+    /// Its project, and what that is called.
+    pub project: (ProjectId, String),
     /// Who made it, and when.
     pub created: (String, Time),
     /// When it last called.

@@ -7,7 +7,7 @@ use crate::dashboard::components::{
 };
 use crate::dashboard::frame::Frame;
 use crate::dashboard::{assets, paths};
-use crate::domain::tenant::{KeyId, OrganisationId};
+use crate::domain::tenant::{KeyId, OrganisationId, ProjectId};
 
 /// The table of keys.
 #[derive(Clone, Debug, Template)]
@@ -40,8 +40,8 @@ pub struct KeyRow {
     pub name: String,
     /// What it looks like, and its state.
     pub key: KeyBadge,
-    /// Its project's name.
-    pub project: String,
+    /// Its project, and what that is called.
+    pub project: (ProjectId, String),
     /// What it may call, in short.
     pub models: String,
     /// Requests a minute, or a dash.
@@ -50,6 +50,8 @@ pub struct KeyRow {
     pub quota: Option<QuotaBar>,
     /// When it last called.
     pub last_used: Option<Time>,
+    /// Its tokens of 30 days, by which the list sorts.
+    pub tokens: String,
     /// Its requests of 14 days.
     pub sparkline: Sparkline,
     /// Who made it, and when.

@@ -98,7 +98,7 @@ impl Found {
             key: keys::badge(key, visitor.management.clock.now()),
             is_active: key.status == KeyStatus::Active,
             can_write,
-            project: project.name,
+            project: (project.id, project.name),
             created: (key.created_by.clone(), Time::day(key.created_at)),
             last_used: key.last_used_at.map(Time::relative),
             quota: bars::nearest(key),

@@ -12,7 +12,7 @@ use super::{bars, models, secret};
 use crate::api::Api;
 use crate::api::ids::Ids;
 use crate::dashboard::components::{Empty, KeyBadge, Pager, Pill, Sparkline, Time, Tone};
-use crate::dashboard::format::{counted, grouped};
+use crate::dashboard::format::{compact, counted, grouped};
 use crate::dashboard::frame::Section;
 use crate::dashboard::pages::{KeyRow, KeysPage};
 use crate::dashboard::paths;
@@ -51,7 +51,7 @@ async fn keys(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
         frame: visitor.frame("Keys", Section::Keys, &access),
         organisation: access.organisation(),
         can_write,
-        filters: asked::filters(&access, query),
+        filters: asked::filters(&access, query, &projects),
         head: asked::head(&access, query),
         rows: rows
             .map(|(key, course)| row(key, course, &projects, now))
@@ -75,11 +75,15 @@ fn row(
     KeyRow {
         id: key.id,
         key: badge(&key, now),
-        project: projects.get(&key.project_id).cloned().unwrap_or_default(),
+        project: (
+            key.project_id,
+            projects.get(&key.project_id).cloned().unwrap_or_default(),
+        ),
         models: models::summary(key.models.as_deref()),
         per_minute: rate.map_or_else(|| "–".to_owned(), |rate| grouped(i64::from(rate))),
         quota: bars::of_key(&key),
         last_used: key.last_used_at.map(Time::relative),
+        tokens: compact(key.usage.tokens_30d),
         sparkline: Sparkline {
             values: course,
             label: "Requests in 14 days".to_owned(),

@@ -1,9 +1,11 @@
 //! Which keys a list is asked for, as its address says it, and the ways to other lists.
 
+use std::collections::HashMap;
+
 use crate::dashboard::components::{Chip, Column, Filters, Head, Order};
 use crate::dashboard::paths;
 use crate::dashboard::site::query::{self, Query};
-use crate::domain::tenant::KeyStatus;
+use crate::domain::tenant::{KeyStatus, ProjectId};
 use crate::management::Access;
 use crate::management::keys::KeyQuery;
 use crate::store::keys::{Finding, Sort};
@@ -75,7 +77,11 @@ pub(super) fn link(access: &Access, query: &Query, (name, value): (&str, &str)) 
     query::address(&paths::keys(access.organisation()), kept.chain(own))
 }
 
-pub(super) fn filters(access: &Access, query: &Query) -> Filters {
+pub(super) fn filters(
+    access: &Access,
+    query: &Query,
+    projects: &HashMap<ProjectId, String>,
+) -> Filters {
     let path = paths::keys(access.organisation());
     let on = ["finding", "status"]
         .iter()
@@ -98,9 +104,28 @@ pub(super) fn filters(access: &Access, query: &Query) -> Filters {
         search: "Search keys",
         query: query.get("q").unwrap_or_default().to_owned(),
         kept: kept.collect(),
-        chips: CHIPS.iter().map(chip).collect(),
+        chips: CHIPS
+            .iter()
+            .map(chip)
+            .chain(of_project(access, query, projects))
+            .collect(),
         action: path,
     }
+}
+
+/// The project whose keys are listed: a link to those of all.
+fn of_project(
+    access: &Access,
+    query: &Query,
+    projects: &HashMap<ProjectId, String>,
+) -> Option<Chip> {
+    let id = query.get("project")?.parse().map(ProjectId).ok()?;
+    Some(Chip {
+        name: format!("Project: {}", projects.get(&id)?),
+        address: link(access, query, ("project", "")),
+        count: None,
+        is_on: true,
+    })
 }
 
 pub(super) fn head(access: &Access, query: &Query) -> Head {
@@ -129,7 +154,7 @@ pub(super) fn head(access: &Access, query: &Query) -> Head {
             Column::number("Req/min"),
             Column::text("Quota"),
             sorted(Column::text("Last used"), "last_used", "-"),
-            sorted(Column::text("14 days"), "usage", "-"),
+            sorted(Column::text("Tokens, 30 d"), "usage", "-"),
             sorted(Column::text("Created"), "created", "-"),
         ],
     }

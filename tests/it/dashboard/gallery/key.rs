@@ -9,7 +9,7 @@ use tollgate::dashboard::pages::{
     Refusals, SettingsTab, UsageTab,
 };
 use tollgate::dashboard::paths;
-use tollgate::domain::tenant::KeyId;
+use tollgate::domain::tenant::{KeyId, ProjectId};
 
 use super::parts::{
     HOSTILE, ago, ahead, at, badge, budget, chart, chips, days, filters, frame, id, limits, models,
@@ -75,7 +75,7 @@ fn one(name: &str, tab: KeyTab) -> KeyPage {
             key: badge("sk-AbCd…wxyz", "Active", Tone::Good),
             is_active: true,
             can_write: true,
-            project: "Assistant".into(),
+            project: (ProjectId(id(70)), "Assistant".into()),
             created: ("Ada Lovelace".into(), Time::day(at(-40 * 86_400))),
             last_used: Some(ago(42)),
             quota: Some(quota(412_000, 36_000, 1_000_000, true)),

@@ -6,7 +6,7 @@ use tollgate::dashboard::components::{
 use tollgate::dashboard::frame::Section;
 use tollgate::dashboard::pages::{KeyFormPage, KeyRow, KeysPage, SecretPage};
 use tollgate::dashboard::paths;
-use tollgate::domain::tenant::KeyId;
+use tollgate::domain::tenant::{KeyId, ProjectId};
 
 use super::parts::{
     HOSTILE, ago, at, badge, counted, curl, empty_keys, filters, frame, id, limits, models,
@@ -37,7 +37,7 @@ fn keys(is_empty: bool) -> KeysPage {
             Column::text("Last used")
                 .sorts("?sort=-last_used")
                 .in_order(Order::Descending),
-            Column::text("14 days"),
+            Column::text("Tokens, 30 d"),
             Column::text("Created"),
         ],
     };
@@ -60,11 +60,10 @@ fn keys(is_empty: bool) -> KeysPage {
             id: KeyId(id(20 + at as u128)),
             name: name.into(),
             key: badge("sk-AbCd…wxyz", word, tone),
-            project: if at == 5 {
-                HOSTILE[4].into()
-            } else {
-                "Assistant".into()
-            },
+            project: (
+                ProjectId(id(70)),
+                if at == 5 { HOSTILE[4] } else { "Assistant" }.into(),
+            ),
             models: ["All", "gpt-4o, claude-*", "gpt-4o-mini and 4 more"][at % 3].into(),
             per_minute: if at % 2 == 0 {
                 "60".into()
@@ -73,6 +72,7 @@ fn keys(is_empty: bool) -> KeysPage {
             },
             quota: (at % 4 != 3).then(|| quota(used, 12_000, 1_000_000, true)),
             last_used: (at != 4).then(|| ago(40 + number * number * 4_000)),
+            tokens: ["0", "9,412", "1.23M"][at % 3].into(),
             sparkline: sparkline(
                 if at == 4 { 0 } else { number + 1 },
                 if at == 4 { 1 } else { 14 },

@@ -60,6 +60,33 @@ async fn a_form_with_mistakes_names_each_and_keeps_what_was_typed() {
 }
 
 #[tokio::test]
+async fn the_keys_of_a_project_are_a_list_that_says_so() {
+    let app = TestApp::start().await;
+    let person = app.person(Role::Owner).await;
+    let org = format!("/orgs/{}", app.organisation.id);
+    let key = app.key().await;
+    let other = app.project_of(app.organisation.id).await;
+    let projects = app.page(&person, &format!("{org}/projects")).await;
+    let projects = projects.assert_page(200);
+    let lists = projects.split("/keys?project=").skip(1);
+    let lists: Vec<_> = lists.map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(lists.len(), 2);
+    for project in lists {
+        let list = format!("{org}/keys?project={project}&status=active");
+        let page = app.page(&person, &list).await;
+        let page = page.assert_page(200);
+        let has_key = project != other.to_string();
+        assert_eq!(page.contains(&format!("/keys/{}", key.id)), has_key);
+        let (before, _) = page.split_once("Project: ").unwrap();
+        let (_, chip) = before.rsplit_once("<a ").unwrap();
+        assert!(
+            chip.contains(&format!("href=\"{org}/keys?status=active\"")),
+            "{chip}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_decimal_comma_is_a_mistake_and_no_hundredfold_limit() {
     let app = TestApp::start().await;
     let person = app.person(Role::Owner).await;
