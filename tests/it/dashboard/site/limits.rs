@@ -50,3 +50,33 @@ async fn a_new_limit_stands_where_its_first_call_will_find_it(test: TestDb) {
         );
     }
 }
+
+#[tokio::test]
+async fn who_may_not_change_a_thing_gets_no_form_to_fill_in() {
+    let app = TestApp::start().await;
+    let key = app.key().await;
+    let org = format!("/orgs/{}", app.organisation.id);
+    let pages = [
+        (format!("{org}/keys/{}/settings", key.id), Role::Admin),
+        (format!("{org}/settings"), Role::Owner),
+    ];
+    for role in [Role::Viewer, Role::Admin, Role::Owner] {
+        let person = app.person(role).await;
+        for (path, least) in &pages {
+            let page = app.page(&person, path).await;
+            let page = page.assert_page(200);
+            let form = between(page, "id=\"edited\"", "</form>");
+            let fields = between(form, "<fieldset", ">");
+            assert_eq!(
+                fields.contains("disabled"),
+                role < *least,
+                "{role:?} {path}"
+            );
+            assert_eq!(
+                form.contains(">Save</button>"),
+                role >= *least,
+                "{role:?} {path}"
+            );
+        }
+    }
+}
