@@ -41,6 +41,25 @@ test("a key made in the page works in curl at once and is shown this once", asyn
   assert.equal(await owner.getByRole("link", { name: "Production" }).count(), 1);
 });
 
+test("a second click does not cost the secret", async () => {
+  let sent = 0;
+  await owner.route(/\/keys\/new$/, async (route) => {
+    if (route.request().method() === "POST" && ++sent) await new Promise((done) => setTimeout(done, 500));
+    await route.continue().catch(() => {}); // the first of two is given up
+  });
+  await owner.goto(stage.at("/keys/new"));
+  await owner.getByLabel("Name", { exact: true }).fill("Twice");
+  await owner.getByRole("button", { name: "Create key" }).evaluate((button) => {
+    button.click();
+    setTimeout(() => button.click(), 200);
+  });
+  const secret = await owner.getByLabel("Secret").inputValue();
+  await owner.unroute(/\/keys\/new$/);
+  assert.equal(sent, 1);
+  assert.equal(await stage.call(secret), 200);
+  await stored(owner);
+});
+
 test("the page with a secret is kept by nobody and asks before it is left", async () => {
   await owner.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   const answered = owner.waitForResponse((answer) => answer.request().method() === "POST");

@@ -20,7 +20,7 @@ const STYLES: [&str; 8] = [
     include_str!("css/pages.css"),
 ];
 
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 9] = [
     include_str!("js/copy.js"),
     include_str!("js/times.js"),
     include_str!("js/toasts.js"),
@@ -29,6 +29,7 @@ const SCRIPTS: [&str; 8] = [
     include_str!("js/leaving.js"),
     include_str!("js/models.js"),
     include_str!("js/live.js"),
+    include_str!("js/sending.js"),
 ];
 
 macro_rules! icons {
