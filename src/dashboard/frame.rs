@@ -172,6 +172,11 @@ impl Viewer {
             .to_uppercase()
     }
 
+    /// No page but his own account is his.
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.organisations.is_empty() && !self.is_operator
+    }
+
     pub(super) fn is_in(&self, organisation: &Membership) -> bool {
         self.organisation
             .as_ref()

@@ -22,7 +22,7 @@ pub struct Field {
     pub error: Option<String>,
     /// It must be answered.
     pub is_required: bool,
-    /// One begins to type here.
+    /// One begins to type here, unless something before it is wrong.
     pub is_first: bool,
     /// What browsers may fill in.
     pub autocomplete: &'static str,

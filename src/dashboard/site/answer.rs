@@ -5,8 +5,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, REFERER, VARY};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use super::mistakes::sentence;
 use super::query;
@@ -48,19 +48,19 @@ fn render(page: &impl Template) -> Result<String, Problem> {
 }
 
 /// Gives every answer its headers, and problems a page. Who is not signed in comes back to what they
-/// wanted to see.
+/// wanted to see or do.
 pub(super) async fn dress(
     State(headers): State<PageHeaders>,
     request: Request,
     next: Next,
 ) -> Response {
     let is_got = request.method() == Method::GET;
-    let wanted = is_got.then(|| request.uri().to_string());
+    let back = way_back(&request);
     // What is posted may answer with a secret, whose length must not tell what is in it.
     let is_packed = is_got && gzip::is_taken(request.headers());
     let mut answer = next.run(request).await;
     if let Some(told) = answer.extensions_mut().remove::<Told>() {
-        answer = explain(told, answer, wanted);
+        answer = explain(told, answer, &back);
     }
     headers.apply(&mut answer);
     if is_packed {
@@ -103,14 +103,30 @@ fn words(told: Told) -> String {
     faults.join(" ")
 }
 
-fn explain(told: Told, answer: Response, wanted: Option<String>) -> Response {
+/// What the sign-in is told of who was led there: where to they come back and, if a form was sent when
+/// its session had ended, that nothing came of it.
+fn way_back(request: &Request) -> Vec<(&'static str, String)> {
+    let place = match *request.method() {
+        Method::GET => Some(request.uri().to_string()),
+        _ if request.uri().path() == paths::sign_out() => return Vec::new(),
+        _ => page_of_form(request.headers()),
+    };
+    let next = place.filter(|place| *place != paths::home());
+    let next = next.map(|place| ("next", place));
+    let lost = (request.method() != Method::GET).then(|| ("lost", "form".to_owned()));
+    next.into_iter().chain(lost).collect()
+}
+
+/// The page that a form was on, which browsers name to our own site.
+fn page_of_form(headers: &HeaderMap) -> Option<String> {
+    let page: Uri = headers.get(REFERER)?.to_str().ok()?.parse().ok()?;
+    page.path_and_query().map(ToString::to_string)
+}
+
+fn explain(told: Told, answer: Response, back: &[(&'static str, String)]) -> Response {
     if told.code == "unauthenticated" {
-        let wanted = wanted.filter(|wanted| *wanted != paths::home());
-        let query: Vec<_> = wanted
-            .iter()
-            .map(|wanted| ("next", wanted.as_str()))
-            .collect();
-        let mut away = see_other(&query::address(&paths::sign_in(), query));
+        let back = back.iter().map(|(name, value)| (*name, value.as_str()));
+        let mut away = see_other(&query::address(&paths::sign_in(), back));
         for name in ["x-request-id", "request-id"] {
             if let Some(id) = answer.headers().get(name) {
                 away.headers_mut().insert(name, id.clone());

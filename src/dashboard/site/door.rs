@@ -20,6 +20,9 @@ use crate::dashboard::pages::{Door, DoorPage};
 use crate::dashboard::paths;
 use crate::management::{Browser, Management, Problem, Signed, SignedIn};
 
+/// What they are told whose session ended before their form was sent.
+const LOST: &str = "Your session ended before this was sent, so nothing was saved. Sign in to go back to the form.";
+
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route(paths::HOME, get(home))
@@ -42,7 +45,8 @@ async fn form(signed: Option<Signed>, query: Query) -> Answer {
     if signed.is_some_and(|signed| signed.session.is_some()) {
         return Ok(see_other(next.unwrap_or("/")));
     }
-    show(&page(next, "", &Mistakes::default(), None))
+    let lost = query.get("lost").map(|_| LOST.to_owned());
+    show(&page(next, "", &Mistakes::default(), lost))
 }
 
 async fn sign_in(

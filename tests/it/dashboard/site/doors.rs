@@ -65,6 +65,43 @@ async fn who_is_not_signed_in_is_led_to_the_form_and_back_to_what_they_wanted() 
 }
 
 #[tokio::test]
+async fn whose_session_ended_before_a_form_was_sent_is_told_and_led_back_to_it() {
+    let app = TestApp::start().await;
+    let person = app.person(Role::Owner).await;
+    let new = format!("/orgs/{}/keys/new", app.organisation.id);
+    let page = format!("https://gate.example{new}?from=list");
+    let ended = [
+        ("cookie", "tollgate_session=gone"),
+        ("sec-fetch-site", "same-origin"),
+        ("referer", page.as_str()),
+    ];
+    let sent = app.submit_with(&ended, &new, &[("name", "lost")]).await;
+    let form = sent.leads_to().to_owned();
+    let told = app.page(&Nobody, &form).await;
+    assert!(told.assert_page(200).contains("nothing was saved"));
+    let right = [("email", person.email.as_str()), ("password", PASSWORD)];
+    let welcome = app.submit(&Nobody, &form, &right).await;
+    assert_eq!(welcome.leads_to(), format!("{new}?from=list"));
+
+    let out = app.submit_with(&ended, "/sign-out", &[]).await;
+    assert_eq!(out.leads_to(), "/sign-in", "they wanted to be out");
+    for odd in [
+        "//evil.example/x",
+        "https://evil.example//evil.example/x",
+        "about:blank",
+    ] {
+        let headers = [ended[1], ("referer", odd)];
+        let form = app.submit_with(&headers, &new, &[]).await;
+        let welcome = app.submit(&Nobody, form.leads_to(), &right).await;
+        assert!(
+            !welcome.leads_to().contains("evil"),
+            "{odd}: {}",
+            welcome.leads_to()
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_sign_in_never_leads_to_another_site() {
     let app = TestApp::start().await;
     let person = app.person(Role::Owner).await;

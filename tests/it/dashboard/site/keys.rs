@@ -57,6 +57,9 @@ async fn a_form_with_mistakes_names_each_and_keeps_what_was_typed() {
         assert!(page.contains(error), "{error}");
     }
     assert!(page.contains("value=\"kept\"") && page.contains("value=\"many\""));
+    // Browsers begin at the first of several.
+    let first = between(page, " autofocus", ">");
+    assert!(first.contains("error-quota"), "{first}");
 }
 
 #[tokio::test]

@@ -32,7 +32,12 @@ async fn each_role_sees_its_pages_and_no_others() {
     app.page(&stranger, &format!("/orgs/{org}/keys"))
         .await
         .assert_page(404);
-    app.page(&stranger, "/account").await.assert_page(200);
+    let account = app.page(&stranger, "/account").await;
+    assert!(
+        account
+            .assert_page(200)
+            .contains("You belong to no organisation yet.")
+    );
     let operator = app.operator().await;
     for path in ["/operator/orgs", "/operator/orgs/new"] {
         app.page(&operator, path).await.assert_page(200);
