@@ -390,6 +390,7 @@ test("without scripts one signs in, creates, edits, disables, rotates and delete
   const page = await visitor(stage, { javaScriptEnabled: false });
   await signIn(stage, page);
   const secret = await create(stage, page, "Plain");
+  assert.equal(await page.getByRole("button", { name: "Copy" }).count(), 0, "nothing would happen");
   assert.equal(await stage.call(secret), 200);
   await stored(page);
   await page.getByRole("link", { name: "Settings", exact: true }).last().click();

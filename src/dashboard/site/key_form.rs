@@ -46,7 +46,7 @@ async fn form(visitor: Visitor, Ids(org): Ids<Uuid>) -> Answer {
 async fn create(visitor: Visitor, Ids(org): Ids<Uuid>, form: Form) -> Answer {
     let access = visitor.enter(org, Role::Member)?;
     let problem = match make(&visitor, &access, &form).await {
-        Ok(made) => return reveal(&visitor, &access, made),
+        Ok(made) => return reveal(&visitor, &access, made).await,
         Err(problem) => problem,
     };
     let mistakes = Mistakes::of(problem)?;
@@ -69,7 +69,7 @@ async fn make(visitor: &Visitor, access: &Access, form: &Form) -> Result<Made<Sh
 }
 
 /// The page with the secret, the first time; after that the key's own.
-fn reveal(visitor: &Visitor, access: &Access, made: Made<Shown>) -> Answer {
+async fn reveal(visitor: &Visitor, access: &Access, made: Made<Shown>) -> Answer {
     let Shown { key, secret } = made.thing;
     let next = paths::key_settings(access.organisation(), key.id);
     let Some(plain) = secret else {
@@ -77,7 +77,8 @@ fn reveal(visitor: &Visitor, access: &Access, made: Made<Shown>) -> Answer {
     };
     let frame = visitor.frame("New key", Section::Keys, access);
     let next = paths::key_limits(access.organisation(), key.id);
-    secret::of_key(&visitor.management, frame, &key, plain.expose(), None, next)
+    let secret = plain.expose();
+    secret::of_key(&visitor.management, access, frame, &key, secret, None, next).await
 }
 
 fn expiry(form: &Form, now: Timestamp, faults: &mut Faults) -> Option<Timestamp> {

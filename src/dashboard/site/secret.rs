@@ -6,27 +6,31 @@ use crate::dashboard::frame::Frame;
 use crate::dashboard::pages::SecretPage;
 use crate::domain::model_access::ModelAccess;
 use crate::domain::time::Timestamp;
-use crate::management::Management;
 use crate::management::keys::KeyView;
+use crate::management::{Access, Management, Problem};
 
 /// A model for lines that are to be tried, where none is listed.
 const SOME_MODEL: &str = "gpt-4o-mini";
 
 /// A key's new secret.
-pub(super) fn of_key(
+pub(super) async fn of_key(
     management: &Management,
+    access: &Access,
     frame: Frame,
     key: &KeyView,
     secret: &str,
     previous_until: Option<Timestamp>,
     next: String,
 ) -> Answer {
+    // Whatever happens now, the secret is shown.
+    let model = model(management, access, key).await.ok().flatten();
+    let model = model.unwrap_or_else(|| SOME_MODEL.to_owned());
     show(&SecretPage {
         frame,
         kind: "key",
         name: key.name.clone(),
         secret: copy(secret),
-        snippets: snippets(&management.public_url, secret, &model(management, key)),
+        snippets: snippets(&management.public_url, secret, &model),
         previous_until: previous_until.map(Time::exact),
         next,
     })
@@ -61,14 +65,19 @@ fn copy(secret: &str) -> CopyField {
     }
 }
 
-/// One that the key may call.
-fn model(management: &Management, key: &KeyView) -> String {
-    let access = ModelAccess::compile(key.models.as_deref()).unwrap_or_default();
+/// One that the key may call, which its project and its organisation allow, too.
+async fn model(
+    management: &Management,
+    access: &Access,
+    key: &KeyView,
+) -> Result<Option<String>, Problem> {
+    let project = management.project(access, key.project_id.0).await?;
+    let organisation = management.own_organisation(access).await?;
+    let lists = [&key.models, &project.models, &organisation.models];
+    let lists = lists.map(|list| ModelAccess::compile(list.as_deref()).unwrap_or_default());
     let names = management.catalog.names().into_iter();
-    let mut names = names
-        .map(|(name, _)| name)
-        .filter(|name| access.allows(name));
-    names.next().unwrap_or_else(|| SOME_MODEL.to_owned())
+    let mut names = names.map(|(name, _)| name);
+    Ok(names.find(|name| lists.iter().all(|list| list.allows(name))))
 }
 
 /// A line to try, for who has no key yet.
@@ -97,14 +106,14 @@ fn snippets(url: &str, secret: &str, model: &str) -> Vec<Snippet> {
             "python",
             "Python",
             format!(
-                "from openai import OpenAI\n\nclient = OpenAI(base_url=\"{url}/v1\", api_key=\"{secret}\")\nanswer = client.chat.completions.create(\n    model={name},\n    messages=[{{\"role\": \"user\", \"content\": \"Hello\"}}],\n)\nprint(answer.choices[0].message.content)",
+                "from openai import OpenAI\n\nclient = OpenAI(\n    base_url=\"{url}/v1\",\n    api_key=\"{secret}\",\n)\nanswer = client.chat.completions.create(\n    model={name},\n    messages=[{{\"role\": \"user\", \"content\": \"Hello\"}}],\n)\nprint(answer.choices[0].message.content)",
             ),
         ),
         snippet(
             "node",
             "Node",
             format!(
-                "import OpenAI from \"openai\";\n\nconst client = new OpenAI({{ baseURL: \"{url}/v1\", apiKey: \"{secret}\" }});\nconst answer = await client.chat.completions.create({{\n  model: {name},\n  messages: [{{ role: \"user\", content: \"Hello\" }}],\n}});\nconsole.log(answer.choices[0].message.content);",
+                "import OpenAI from \"openai\";\n\nconst client = new OpenAI({{\n  baseURL: \"{url}/v1\",\n  apiKey: \"{secret}\",\n}});\nconst answer = await client.chat.completions.create({{\n  model: {name},\n  messages: [{{ role: \"user\", content: \"Hello\" }}],\n}});\nconsole.log(answer.choices[0].message.content);",
             ),
         ),
         snippet(

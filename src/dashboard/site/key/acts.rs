@@ -73,7 +73,17 @@ pub(super) async fn rotate(visitor: Visitor, Ids(ids): Ids<(Uuid, Uuid)>, form: 
         .map(|previous| previous.grace_until);
     let next = paths::key(found.access.organisation(), found.key.id);
     let plain = rotated.secret.ok_or(Problem::Internal)?;
-    secret::of_key(management, frame, &rotated.key, plain.expose(), until, next)
+    let secret = plain.expose();
+    secret::of_key(
+        management,
+        &found.access,
+        frame,
+        &rotated.key,
+        secret,
+        until,
+        next,
+    )
+    .await
 }
 
 /// The question again, about the key as it is now.

@@ -1,9 +1,12 @@
 //! Keys: made, shown once, used, changed and ended.
 
+use http::Method;
 use tollgate::domain::role::Role;
 
 use super::between;
+use crate::provider::Provider;
 use crate::support::app::TestApp;
+use crate::support::db::TestDb;
 
 #[tokio::test]
 async fn a_key_made_in_the_page_calls_at_once_and_is_shown_once() {
@@ -60,6 +63,30 @@ async fn a_form_with_mistakes_names_each_and_keeps_what_was_typed() {
     // Browsers begin at the first of several.
     let first = between(page, " autofocus", ">");
     assert!(first.contains("error-quota"), "{first}");
+}
+
+#[tokio::test]
+async fn what_is_to_be_tried_names_a_model_that_the_project_allows() {
+    let models = ["a-first", "b-allowed"];
+    let models = models.map(|name| format!("[[models]]\nname = \"{name}\"\nprovider = \"mock\"\n"));
+    let (database, provider) = (TestDb::sqlite().await, Provider::honest().await);
+    let app = TestApp::with(database, provider, &models.concat()).await;
+    let person = app.person(Role::Owner).await;
+    let org = format!("/orgs/{}", app.organisation.id);
+    let body = r#"{"name":"narrow","models":["b-*"]}"#;
+    let projects = format!("{org}/projects");
+    let made = app.ask(&person, Method::POST, &projects, body);
+    let project = made.await.assert_json(201)["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let filled = [("name", "x"), ("project", project.as_str())];
+    let made = app
+        .submit(&person, &format!("{org}/keys/new"), &filled)
+        .await;
+    let page = made.assert_page(200);
+    let model = between(page, "&#34;model&#34;: &#34;", "&#34;");
+    assert_eq!(model, "b-allowed");
 }
 
 #[tokio::test]
