@@ -43,34 +43,34 @@ impl Ledger {
     }
 
     pub(super) async fn renew(&self) -> Result<(), StoreError> {
-        let kept: Vec<(Arc<Budget>, Uuid, i64)> = {
+        let mut held: Vec<(Uuid, i64)> = {
             let budgets = self.budgets.lock();
-            let leasing = budgets.values().filter_map(|budget| {
-                let slice = budget.slice();
-                let lease = (Arc::clone(budget), slice.lease(), slice.held());
-                slice.is_leasing().then_some(lease)
-            });
-            leasing.collect()
+            let slices = budgets.values().map(|budget| budget.slice());
+            let leasing = slices.filter(|slice| slice.is_leasing());
+            leasing.map(|slice| (slice.lease(), slice.held())).collect()
         };
-        let held: Vec<_> = kept
-            .iter()
-            .map(|(_, lease, held)| (*lease, *held))
-            .collect();
+        held.sort_unstable();
         let (sent, now) = (Instant::now(), self.clock.now());
         let Renewal { lost, .. } = leases::renew(&self.db, &self.holder, &held, now).await?;
-        let lost: HashSet<_> = lost.into_iter().collect();
-        for (budget, lease, _) in &kept {
-            if lost.contains(lease) {
-                tracing::warn!(budget = %budget.row, "a lease was closed while its process was away");
-                budget.slice().lose(*lease);
-            } else {
-                budget.slice().renewed(*lease, sent, self.lasts);
-            }
-        }
+        self.heard(&held, &lost.into_iter().collect(), sent);
         self.take_refunds().await?;
         leases::suspect_expired(&self.db, now).await?;
         leases::charge_expired(&self.db, now).await?;
         Ok(())
+    }
+
+    /// The store was asked at `sent` to keep the leases `asked`, sorted, and had closed the `lost` ones.
+    fn heard(&self, asked: &[(Uuid, i64)], lost: &HashSet<Uuid>, sent: Instant) {
+        for budget in self.budgets.lock().values() {
+            let mut slice = budget.slice();
+            let lease = slice.lease();
+            if lost.contains(&lease) {
+                tracing::warn!(budget = %budget.row, "a lease was closed while its process was away");
+                slice.lose(lease);
+            } else if asked.binary_search_by_key(&lease, |(id, _)| *id).is_ok() {
+                slice.renewed(lease, sent, self.lasts);
+            }
+        }
     }
 
     /// Has back what was charged for leases that were closed while this process was away, once all that

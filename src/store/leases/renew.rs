@@ -1,7 +1,5 @@
 //! The heartbeat: what keeps a process and its leases alive.
 
-use std::collections::BTreeMap;
-
 use uuid::Uuid;
 
 use super::rows::{Lease, lock_leases, write_leases};
@@ -30,6 +28,9 @@ pub async fn register(db: &Db, holder: &Holder, now: Timestamp) -> Result<(), St
     .await
 }
 
+/// Leases that are in memory at once: a process may have as many as there are keys.
+const AT_ONCE: usize = 512;
+
 /// Keeps `holder` alive and its leases, each with what calls in flight hold of it, for another
 /// lease life. Suspect ones are open again.
 pub async fn renew(
@@ -38,7 +39,9 @@ pub async fn renew(
     held: &[(Uuid, i64)],
     now: Timestamp,
 ) -> Result<Renewal, StoreError> {
-    retried(|| renew_once(db, holder, held, now)).await
+    let mut held = held.to_vec();
+    held.sort_unstable();
+    retried(|| renew_once(db, holder, &held, now)).await
 }
 
 async fn renew_once(
@@ -50,21 +53,31 @@ async fn renew_once(
     let mut tx = db.begin().await?;
     holders::prove(&mut tx, holder, now).await?;
     let live = holders::live(&mut tx, now).await?;
-    let held: BTreeMap<Uuid, i64> = held.iter().copied().collect();
-    let mut leases = lock_leases(&mut tx, held.keys().copied().collect()).await?;
-    leases.retain(|_, lease| lease.is_of(holder));
-    let mut changed: Vec<&Lease> = Vec::with_capacity(leases.len());
-    for lease in leases.values_mut() {
-        let before = lease.clone();
-        let held = held.get(&lease.id).copied().unwrap_or_default();
-        lease.renew(held, expiry(db, now));
-        if *lease != before {
-            changed.push(lease);
-        }
+    let mut lost = Vec::new();
+    for held in held.chunks(AT_ONCE) {
+        lost.extend(renew_some(&mut tx, holder, held, expiry(db, now)).await?);
     }
-    write_leases(&mut tx, &changed).await?;
     tx.commit().await?;
-    let lost = held.into_keys().filter(|id| !leases.contains_key(id));
-    let lost = lost.collect();
     Ok(Renewal { live, lost })
+}
+
+/// Renews leases and answers those of them that are lost.
+async fn renew_some(
+    tx: &mut Tx,
+    holder: &Holder,
+    held: &[(Uuid, i64)],
+    expires_at: Timestamp,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut leases = lock_leases(tx, held.iter().map(|(id, _)| *id).collect()).await?;
+    leases.retain(|_, lease| lease.is_of(holder));
+    let renewed = held.iter().filter_map(|(id, held)| {
+        let before = leases.get(id)?;
+        let mut lease = before.clone();
+        lease.renew(*held, expires_at);
+        (lease != *before).then_some(lease)
+    });
+    let renewed: Vec<Lease> = renewed.collect();
+    write_leases(tx, &renewed.iter().collect::<Vec<_>>()).await?;
+    let ids = held.iter().map(|(id, _)| *id);
+    Ok(ids.filter(|id| !leases.contains_key(id)).collect())
 }

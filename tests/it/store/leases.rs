@@ -30,6 +30,7 @@ on_both_engines!(
     room_comes_back_once_however_often_it_is_said,
     a_later_life_fences_the_earlier_ones_but_not_their_events,
     a_lease_serves_only_its_holder_and_budget,
+    of_many_leases_each_is_renewed_or_said_to_be_lost,
     a_recall_is_a_change_that_names_its_budget,
 );
 
@@ -360,6 +361,22 @@ async fn a_lease_serves_only_its_holder_and_budget(test: TestDb) {
     assert!(answers.unwrap()[0].is_lost);
     assert!(books.renew(&one, now()).await.unwrap().lost.is_empty());
     books.counters().await;
+}
+
+/// More than are in memory at once, and the one that exists is among the later ones.
+async fn of_many_leases_each_is_renewed_or_said_to_be_lost(test: TestDb) {
+    let books = Books::new(test).await;
+    let one = books.process().await;
+    books.ask(&one, 500).await;
+    let first = one.lease.as_u128() - 700;
+    let leases = (0..1300).map(|n| Uuid::from_u128(first + n));
+    let mut held: Vec<(Uuid, i64)> = leases.map(|lease| (lease, 3)).collect();
+    held.reverse();
+    let renewal = leases::renew(books.db(), &one.holder, &held, now()).await;
+    let lost = renewal.unwrap().lost;
+    assert_eq!((lost.len(), lost.contains(&one.lease)), (1299, false));
+    let noted = "SELECT held FROM leases WHERE id = $1";
+    assert_eq!(number!(books.db(), noted, one.lease), 3);
 }
 
 async fn a_recall_is_a_change_that_names_its_budget(test: TestDb) {
