@@ -174,7 +174,9 @@ impl Flusher {
         if batch.settled.is_empty() || self.read >= self.after {
             leaving.returns = std::mem::take(&mut self.returns);
         }
-        leaving.calls.extend(batch.settled);
+        // Stranded ones go first; the many stay where they were read to.
+        let stranded = std::mem::replace(&mut leaving.calls, batch.settled);
+        drop(leaving.calls.splice(..0, stranded));
         self.ledger.depart(&mut leaving);
         Ok(Some(leaving).filter(|leaving| !leaving.is_empty()))
     }

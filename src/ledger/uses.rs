@@ -22,7 +22,8 @@ pub(super) struct Uses(Mutex<HashMap<KeyId, Use>>);
 #[derive(Clone, Copy, Default)]
 struct Use {
     last: Timestamp,
-    written: Option<Timestamp>,
+    /// 1970 if none is.
+    written: Timestamp,
 }
 
 impl Uses {
@@ -48,7 +49,7 @@ impl Uses {
         let mut uses = self.0.lock();
         for (key, at) in waiting {
             if let Some(of_key) = uses.get_mut(&key) {
-                of_key.written = Some(at);
+                of_key.written = at;
             }
         }
         // What nobody uses any more is forgotten.
@@ -59,10 +60,8 @@ impl Uses {
 
     fn waiting(&self, now: Timestamp, is_last: bool) -> Vec<(KeyId, Timestamp)> {
         let uses = self.0.lock();
-        let due = |of_key: &Use| {
-            let written = of_key.written.unwrap_or_default();
-            of_key.is_waiting() && (is_last || written <= now.minus(EVERY))
-        };
+        let due =
+            |of_key: &Use| of_key.is_waiting() && (is_last || of_key.written <= now.minus(EVERY));
         let waiting = uses.iter().filter(|(_, of_key)| due(of_key));
         waiting.map(|(key, of_key)| (*key, of_key.last)).collect()
     }
@@ -70,7 +69,7 @@ impl Uses {
 
 impl Use {
     fn is_waiting(self) -> bool {
-        self.written != Some(self.last)
+        self.written != self.last
     }
 }
 
@@ -89,7 +88,7 @@ mod tests {
         let waiting = uses.waiting(now, false);
         let mut of_keys = uses.0.lock();
         for (key, at) in &waiting {
-            of_keys.get_mut(key).unwrap().written = Some(*at);
+            of_keys.get_mut(key).unwrap().written = *at;
         }
         waiting.into_iter().map(|(_, at)| at).collect()
     }
