@@ -43,11 +43,11 @@ const GIVE_UP: [(&str, &str); 2] = [
 const STATEMENTS: usize = 250;
 
 /// Statements over many rows spill no journal of their own to disk; pages that every booking writes
-/// stay in memory, and in the log for 16 MB before they go to their place. With hundreds of
-/// organisations in a booking that took a third off its cost, measured with twice the pages.
+/// stay in memory, and in the log for 16 MB before they go to their place. Twice the pages cost 2 MB and
+/// save nothing measurable, with one key in use or with 10 000 in turn.
 const WRITING: [(&str, &str); 3] = [
     ("temp_store", "MEMORY"),
-    ("cache_size", "-4096"),
+    ("cache_size", "-2048"),
     ("wal_autocheckpoint", "4000"),
 ];
 
