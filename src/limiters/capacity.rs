@@ -2,7 +2,7 @@
 //! refused before its body is read, so that memory stays bounded and what is taken on is served. It
 //! counts until it has ended, also when it goes on without its client.
 //!
-//! An organisation may have up to [`GREED`] times what is free. Alone it comes to eight ninths; one
+//! An organisation may have up to eight times what is free (`GREED`). Alone it comes to eight ninths; one
 //! that floods leaves room for those that come later, and as they take it the flood loses as much:
 //! those that want most end with the same. No share is set aside for those who are not there.
 

@@ -443,6 +443,8 @@ test("with the keyboard alone one signs in, makes a key and looks at a question"
   await to("Create key");
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/keys\/new$/);
+  // Chromium drops what is typed before a page is first painted.
+  await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))));
   await page.keyboard.type("By keyboard");
   await page.keyboard.press("Enter");
   await page.getByLabel("Secret").waitFor();
