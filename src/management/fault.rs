@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Problem;
 use crate::domain::limits::patch::AmountMissing;
-use crate::domain::model_access::{self, ModelPattern};
+use crate::domain::model_access::{LONGEST, ModelPattern};
 use crate::domain::name;
 use crate::domain::time::Timestamp;
 
@@ -95,8 +95,8 @@ impl Faults {
     /// A list of models: exact names or globs.
     pub fn models(&mut self, field: &str, models: Option<&[String]>) {
         let models = models.unwrap_or_default();
-        if models.len() > model_access::LONGEST {
-            self.add(field, "at most 1000 names and patterns");
+        if models.len() > LONGEST {
+            self.add(field, format!("at most {LONGEST} names and patterns"));
         }
         for (place, model) in models.iter().enumerate() {
             if let Err(error) = ModelPattern::parse(model) {

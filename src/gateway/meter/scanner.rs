@@ -17,7 +17,7 @@ mod oversized;
 mod seen;
 
 pub(super) use fields::all_content_bytes;
-use fields::{FIELDS, choice_index, content_bytes, only_content};
+use fields::{FIELDS, choice_index, content_bytes, is_error, only_content};
 use framing::Framing;
 use likeness::Likeness;
 use seen::Seen;
@@ -269,18 +269,6 @@ impl Watch for Scanner {
 
 fn is_done(data: &[u8]) -> bool {
     data.trim_ascii() == b"[DONE]"
-}
-
-/// Whether the event is an error: its first field is one. Where errors stand beside choices, those
-/// are finished.
-fn is_error(data: &[u8]) -> bool {
-    let field = |data: &[u8]| {
-        let name = data.trim_ascii_start().strip_prefix(b"{")?;
-        let rest = name.trim_ascii_start().strip_prefix(b"\"error\"")?;
-        let value = rest.trim_ascii_start().strip_prefix(b":")?;
-        Some(!value.trim_ascii_start().starts_with(b"null"))
-    };
-    field(data).unwrap_or(false)
 }
 
 fn without(all: &Bytes, hidden: &[std::ops::Range<usize>]) -> Bytes {

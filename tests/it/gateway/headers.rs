@@ -1,6 +1,6 @@
 //! Which headers cross the gateway, as the provider and the client see them.
 
-use crate::provider::{EventStream, Usage, completion, sse};
+use crate::provider::{EventStream, Seen, Usage, completion, sse};
 use crate::support::app::{CREDENTIAL, TestApp};
 use crate::support::client::{CHAT, chat_body};
 
@@ -120,12 +120,7 @@ async fn the_provider_never_sees_who_calls() {
         ("x-stainless-lang", "python"),
     ];
     let headers: Vec<_> = headers.into_iter().chain(BEFORE_US).collect();
-    let opened = app
-        .client
-        .send(http::Method::POST, CHAT, &headers, &chat_body(""))
-        .await;
-    assert_eq!(opened.read().await.status, 200);
-    let sent = app.last_sent();
+    let sent = sent(&app, &headers).await;
     let all = format!("{sent:?}");
     for hidden in [
         "canary\"",
@@ -147,6 +142,16 @@ async fn the_provider_never_sees_who_calls() {
     assert_eq!(sent.header("accept-encoding"), Some("identity"));
 }
 
+/// What the provider got of a call with `headers`.
+async fn sent(app: &TestApp, headers: &[(&str, &str)]) -> Seen {
+    let opened = app
+        .client
+        .send(http::Method::POST, CHAT, headers, &chat_body(""))
+        .await;
+    assert_eq!(opened.read().await.status, 200);
+    app.last_sent()
+}
+
 /// A provider that went by another coding or type would read another body than was checked.
 #[tokio::test]
 async fn the_provider_is_told_of_the_one_kind_of_body_that_was_read() {
@@ -163,12 +168,7 @@ async fn the_provider_is_told_of_the_one_kind_of_body_that_was_read() {
             .into_iter()
             .chain(types)
             .collect();
-        let opened = app
-            .client
-            .send(http::Method::POST, CHAT, &headers, &chat_body(""))
-            .await;
-        assert_eq!(opened.read().await.status, 200);
-        let sent = app.last_sent();
+        let sent = sent(&app, &headers).await;
         let told: Vec<_> = sent.headers.get_all("content-type").iter().collect();
         assert_eq!(told, ["application/json"]);
     }

@@ -89,6 +89,18 @@ pub(in crate::gateway::meter) fn all_content_bytes(data: &[u8]) -> i64 {
     content + text + arguments + thoughts.max(reasoning) + refusal
 }
 
+/// Whether `data` is an error: its first field is one. Where errors stand beside choices, those
+/// are finished.
+pub(super) fn is_error(data: &[u8]) -> bool {
+    let field = |data: &[u8]| {
+        let name = data.trim_ascii_start().strip_prefix(b"{")?;
+        let rest = name.trim_ascii_start().strip_prefix(b"\"error\"")?;
+        let value = rest.trim_ascii_start().strip_prefix(b":")?;
+        Some(!value.trim_ascii_start().starts_with(b"null"))
+    };
+    field(data).unwrap_or(false)
+}
+
 /// The index of the first choice of `data`; the first choice of all where it has none.
 pub(super) fn choice_index(data: &[u8]) -> u32 {
     let mut values = FIELDS.index.values(data);
